@@ -1,0 +1,16 @@
+//! Pipelines, their DAG, keys, store and runs. Knows no stage kind and no LLM.
+
+mod digest;
+mod event;
+mod stage;
+mod store;
+mod table;
+
+pub use digest::{Digest, DigestParseError, canonical_json};
+pub use event::{Event, EventSink};
+pub use stage::{
+    Cancel, FileParam, Input, Output, OutputKind, ParamError, Registry, Stage, StageContext,
+    StageError, StageKind, Written, parse_params,
+};
+pub use store::{Durability, Memo, MemoError};
+pub use table::{Table, TableIoError};

@@ -1,0 +1,5 @@
+//! The content-addressed store.
+
+mod memo;
+
+pub use memo::{Durability, Memo, MemoError};

@@ -1,0 +1,52 @@
+//! The tables that stages exchange: row types, units, outcomes.
+//!
+//! A row type is the one truth about its table: from it come the Arrow schema, typed access, the
+//! JSON Schema under `schemas/tables/`, the check at each stage's border and the reference text.
+//! Times are seconds as `f64`; a column's unit ends its name; a value that could not be obtained
+//! is null, never 0.
+
+mod attribution;
+mod candidates;
+mod plan;
+mod quality;
+mod requests;
+mod row;
+mod stability;
+mod summary;
+mod table;
+mod trace;
+mod trials;
+mod value;
+mod verdicts;
+mod vocabulary;
+mod workload;
+
+pub use attribution::AttributionRow;
+pub use candidates::CandidateRow;
+pub use plan::PlanRow;
+pub use quality::QualityRow;
+pub use requests::RequestRow;
+pub use row::Row;
+pub use stability::StabilityRow;
+pub use summary::{Effect, PlanSummary, Recommendation, SamplerSummary, Summary};
+pub use table::{Column, TableError, TableSpec, unit};
+pub use trace::TraceRow;
+pub use trials::TrialRow;
+pub use value::{Cell, ColumnType, Value};
+pub use verdicts::VerdictRow;
+pub use vocabulary::{Outcome, Population, Provenance, RequestStatus, Verdict};
+pub use workload::WorkloadRow;
+
+/// Every table, in the order of the reference: walked by the schema generator and the docs.
+pub const TABLES: &[&TableSpec] = &[
+    &WorkloadRow::TABLE,
+    &TrialRow::TABLE,
+    &RequestRow::TABLE,
+    &QualityRow::TABLE,
+    &CandidateRow::TABLE,
+    &TraceRow::TABLE,
+    &StabilityRow::TABLE,
+    &PlanRow::TABLE,
+    &AttributionRow::TABLE,
+    &VerdictRow::TABLE,
+];

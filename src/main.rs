@@ -1,0 +1,3 @@
+//! The command: arguments in, what the terminal shows out.
+
+fn main() {}

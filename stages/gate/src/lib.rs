@@ -1,0 +1,1 @@
+//! Regression gates: limits in, verdicts out.

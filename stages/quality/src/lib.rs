@@ -1,0 +1,1 @@
+//! Does a configuration make the answers worse?

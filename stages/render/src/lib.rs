@@ -1,0 +1,1 @@
+//! Reports, cards, plots and deploy files from the tables.

@@ -1,0 +1,1 @@
+//! Samplers behind one ask/tell core, and the search over a serving space.

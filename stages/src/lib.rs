@@ -1,0 +1,1 @@
+//! The registry: the one list of all stage kinds.

@@ -1,0 +1,1 @@
+//! Finalists measured again on fresh seeds.

@@ -1,0 +1,1 @@
+//! Requests to serve: profiles, arrivals, lengths, sessions and public traces.
