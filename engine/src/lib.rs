@@ -2,12 +2,14 @@
 
 mod digest;
 mod event;
+mod pipeline;
 mod stage;
 mod store;
 mod table;
 
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
+pub use pipeline::{CachePolicy, Plan, PlannedStage, Wire};
 pub use stage::{
     Cancel, FileParam, Input, Output, OutputKind, ParamError, Registry, Stage, StageContext,
     StageError, StageKind, Written, parse_params,

@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Stage, StageKind};
+
+/// What a pipeline file means: every reference resolved, every matrix unfolded, every wire
+/// checked. Nothing here is optional that a run needs.
+pub struct Plan {
+    /// Name of the pipeline.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The pipeline file.
+    pub path: PathBuf,
+    /// Stage instances, each after everything that it reads.
+    pub stages: Vec<PlannedStage>,
+}
+
+/// One stage instance.
+pub struct PlannedStage {
+    /// `search`, or `search[sampler=nsga2]` for an instance of a matrix.
+    pub id: String,
+    /// Name of the stage in the file, without axes.
+    pub name: String,
+    /// Its kind.
+    pub kind: &'static dyn StageKind,
+    /// Values of its matrix axes.
+    pub axes: BTreeMap<String, Value>,
+    /// `with`, every reference resolved.
+    pub with: Value,
+    /// The stage itself, planned from `with`.
+    pub stage: Box<dyn Stage>,
+    /// Where its inputs come from, by input name. More than one wire: the tables are
+    /// concatenated in this order, with the axes of their stages as columns.
+    pub inputs: BTreeMap<String, Vec<Wire>>,
+    /// Files that parameters name, by [`crate::FileParam::name`], as absolute paths that exist.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Variables of the environment that enter the key: those of [`Stage::env`] and every
+    /// `${env.X}`; null when not set.
+    pub env: BTreeMap<String, Option<String>>,
+    /// Time that one attempt may take.
+    pub timeout: Option<Duration>,
+    /// Further attempts after a failure of the infrastructure.
+    pub retries: u32,
+    /// Whether a stored result is good enough.
+    pub cache: CachePolicy,
+    /// False: the stage is left out, and what needs it too.
+    pub enabled: bool,
+}
+
+/// One output of another stage instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wire {
+    /// Index into [`Plan::stages`]; less than the reader's own.
+    pub stage: usize,
+    /// Output of that stage.
+    pub output: String,
+}
+
+/// Whether a stored result is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CachePolicy {
+    /// Yes.
+    Use,
+    /// Never: the stage runs each time.
+    Off,
+    /// When it is not older than this.
+    MaxAge(Duration),
+}
