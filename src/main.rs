@@ -1,3 +1,21 @@
-//! The command: arguments in, what the terminal shows out.
+//! The command `sbt`: arguments in, what the terminal shows out.
 
-fn main() {}
+mod arguments;
+mod commands;
+mod environment;
+mod failure;
+mod interrupt;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    let environment = environment::Environment::of_process();
+    match commands::dispatch(arguments, &environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&environment),
+    }
+}

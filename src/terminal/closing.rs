@@ -1,0 +1,80 @@
+//! The last lines of a run: the answer to the user's question.
+
+use std::fmt::Write;
+
+use sbt_schemas::{Effect, Summary, Verdict};
+
+use crate::terminal::number::{percent, short};
+use crate::terminal::style::Paint;
+
+/// The decision as text.
+pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
+    let mut out = format!(
+        "\n{} ({}: {})\n",
+        paint.bold(&summary.pipeline),
+        paint.yellow(&summary.provenance.to_string()),
+        summary.backend
+    );
+    match &summary.recommended {
+        Some(recommended) => {
+            line(&mut out, "deploy", &paint.bold(&recommended.command));
+            line(&mut out, "why", &recommended.why);
+        }
+        None => line(&mut out, "deploy", "nothing: no configuration kept every constraint"),
+    }
+    for (i, effect) in summary.effects.iter().enumerate() {
+        let label = if i == 0 { "against baseline" } else { "" };
+        line(&mut out, label, &effect_text(effect, paint));
+    }
+    if let Some(plan) = &summary.plan {
+        let known = |value: Option<f64>| value.map_or("unknown".to_owned(), short);
+        let text = format!(
+            "{} requests/s per replica; {} replicas with spare for {} requests/s, {} USD a month",
+            known(plan.max_rps),
+            plan.replicas.map_or("unknown".to_owned(), |n| n.to_string()),
+            short(plan.peak_rps),
+            plan.cost_usd_month.map_or("unknown".to_owned(), |v| format!("{v:.0}")),
+        );
+        line(&mut out, "plan", &text);
+    }
+    let verdicts: Vec<String> = summary
+        .verdicts
+        .iter()
+        .map(|(check, verdict)| format!("{check} {}", verdict_text(*verdict, paint)))
+        .collect();
+    if !verdicts.is_empty() {
+        line(&mut out, "gates", &verdicts.join(", "));
+    }
+    out
+}
+
+fn line(out: &mut String, label: &str, text: &str) {
+    writeln!(out, "  {label:<17} {text}").expect("writing to a string cannot fail");
+}
+
+fn effect_text(effect: &Effect, paint: Paint) -> String {
+    let interval = match (effect.delta_lo, effect.delta_hi) {
+        (Some(lo), Some(hi)) => format!(" [{}, {}]", percent(lo), percent(hi)),
+        _ => String::new(),
+    };
+    let delta = percent(effect.delta);
+    let delta = match effect.better {
+        Some(true) => paint.green(&delta),
+        Some(false) => paint.red(&delta),
+        None => delta,
+    };
+    format!(
+        "{:<16} {} -> {}  {delta}{interval}",
+        effect.metric,
+        short(effect.baseline),
+        short(effect.recommended)
+    )
+}
+
+fn verdict_text(verdict: Verdict, paint: Paint) -> String {
+    match verdict {
+        Verdict::Pass => paint.green("pass"),
+        Verdict::Fail => paint.red("FAIL"),
+        Verdict::Inconclusive => paint.yellow("inconclusive"),
+    }
+}

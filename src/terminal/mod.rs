@@ -1,0 +1,6 @@
+//! What the terminal shows.
+
+pub(crate) mod closing;
+pub(crate) mod number;
+pub(crate) mod reporter;
+pub(crate) mod style;
