@@ -1,1 +1,17 @@
-//! The registry: the one list of all stage kinds.
+//! The registry: the one list of all stage kinds. `sbt stages`, the schema, validation and the
+//! nearest-name advice all walk it.
+
+use sbt_engine::{Registry, StageKind};
+
+/// Every kind that `uses = "…"` can name.
+pub const KINDS: Registry = &[
+    &sbt_workload::WorkloadKind as &dyn StageKind,
+    &sbt_trials::TrialsKind,
+    &sbt_quality::QualityKind,
+    &sbt_search::SearchKind,
+    &sbt_stability::StabilityKind,
+    &sbt_plan::PlanKind,
+    &sbt_gate::GateKind,
+    &sbt_render::RenderKind,
+    &sbt_command::CommandKind,
+];
