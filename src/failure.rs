@@ -33,6 +33,7 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     exit: Exit,
     message: String,
+    rendered: bool,
     hints: Vec<String>,
 }
 
@@ -41,6 +42,17 @@ impl Failure {
         Self {
             exit,
             message: message.to_string(),
+            rendered: false,
+            hints: Vec::new(),
+        }
+    }
+
+    /// A bad pipeline whose diagnostics are rendered already.
+    pub(crate) fn shown(diagnostics: String) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: diagnostics,
+            rendered: true,
             hints: Vec::new(),
         }
     }
@@ -58,7 +70,9 @@ impl Failure {
     pub(crate) fn report(self, environment: &Environment) -> ExitCode {
         let paint = style::Paint::new(environment.colour_err);
         let mut text = String::new();
-        if !self.message.is_empty() {
+        if self.rendered {
+            text = format!("{}\n", self.message.trim_end());
+        } else if !self.message.is_empty() {
             text = format!("{} {}\n", paint.red("error:"), self.message.trim_end());
         }
         for hint in &self.hints {
