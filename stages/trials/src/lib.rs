@@ -2,6 +2,7 @@
 //!
 //! One configuration, one workload draw, one arrival-rate scale, one backend: one trial.
 
+mod attribution;
 mod backend;
 mod candidate;
 mod config;
@@ -9,13 +10,20 @@ mod dominance;
 mod goals;
 mod hypervolume;
 mod judge;
+mod metrics;
+mod percentile;
 mod protocol;
 mod recommend;
 mod runner;
+#[cfg(test)]
+mod samples;
 mod scale;
 mod server;
+mod steady;
+mod trial_row;
 mod wording;
 
+pub use attribution::attribute;
 pub use backend::{Backend, SimulatorBackend};
 pub use candidate::aggregate;
 pub use config::{Config, Knob};
