@@ -2,6 +2,7 @@
 
 mod digest;
 mod event;
+mod expr;
 mod pipeline;
 mod stage;
 mod store;
@@ -9,10 +10,11 @@ mod table;
 
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
+pub use expr::{Expr, ExprError};
 pub use pipeline::{CachePolicy, Plan, PlannedStage, Wire};
 pub use stage::{
     Cancel, FileParam, Input, Output, OutputKind, ParamError, Registry, Stage, StageContext,
-    StageError, StageKind, Written, parse_params,
+    StageError, StageKind, Written, nearest_name, parse_params,
 };
 pub use store::{Durability, Memo, MemoError};
 pub use table::{Table, TableIoError};

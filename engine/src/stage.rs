@@ -257,10 +257,8 @@ fn nearest_expected(message: &str) -> Option<String> {
 }
 
 /// The most similar of some names, if any is similar at all.
-pub(crate) fn nearest_name<'a>(
-    found: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest_name<'a>(found: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// Chosen: lets one slip in five letters through, and no unrelated word.
     const SIMILAR: f64 = 0.75;
     names

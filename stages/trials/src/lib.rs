@@ -2,16 +2,35 @@
 //!
 //! One configuration, one workload draw, one arrival-rate scale, one backend: one trial.
 
+mod attribution;
 mod backend;
+mod candidate;
 mod config;
+mod dominance;
+mod goals;
+mod hypervolume;
 mod judge;
+mod metrics;
+mod percentile;
 mod protocol;
+mod recommend;
 mod runner;
+#[cfg(test)]
+mod samples;
+mod scale;
 mod server;
+mod steady;
+mod trial_row;
+mod wording;
 
+pub use attribution::attribute;
 pub use backend::{Backend, SimulatorBackend};
+pub use candidate::aggregate;
 pub use config::{Config, Knob};
-pub use judge::{Goals, Judge, aggregate};
+pub use dominance::{dominates, front_numbers};
+pub use goals::Goals;
+pub use hypervolume::hypervolume;
+pub use judge::Judge;
 pub use protocol::{ClientLimits, Protocol, Slo};
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use server::{KnobKind, KnobSpec, Rule, ServerSpec};

@@ -1,0 +1,199 @@
+use statrs::distribution::{Binomial, DiscreteCDF};
+
+/// Share of the probability that lies outside an interval, on each side.
+const TAIL: f64 = 0.025;
+/// Batches of a mean's interval: chosen, enough for a t quantile near the normal one, few enough
+/// that neighbours hardly correlate.
+const BATCHES: usize = 10;
+/// 97.5 % quantile of Student's t with `BATCHES - 1` degrees of freedom.
+const T_QUANTILE: f64 = 2.262_157_162_798_205;
+
+/// A number with its 95 % interval; null where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Estimate {
+    pub(crate) value: Option<f64>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+}
+
+/// Mean and percentiles of one latency, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Distribution {
+    pub(crate) mean: Estimate,
+    pub(crate) p50: Estimate,
+    pub(crate) p90: Estimate,
+    pub(crate) p95: Estimate,
+    pub(crate) p99: Estimate,
+}
+
+impl Distribution {
+    /// From the values of each finished request, in order of time, and the number of values that
+    /// failed requests would have had: they stand above every value.
+    pub(crate) fn of<V: AsRef<[f64]>>(requests: &[V], failed: usize) -> Self {
+        let mut values: Vec<f64> = Vec::new();
+        for request in requests {
+            values.extend_from_slice(request.as_ref());
+        }
+        if values.is_empty() {
+            return Self::default();
+        }
+        let mean = mean_with_interval(requests, &values);
+        values.sort_unstable_by(f64::total_cmp);
+        let total = values.len() + failed;
+        // Values of one request depend on each other: no more of them count than there are
+        // independent requests.
+        let per_request = values.len() as f64 / requests.len() as f64;
+        let independent = (total as f64 / per_request.max(1.0)).round() as u64;
+        let at = |q| percentile(&values, total, independent.max(1), q);
+        Self {
+            mean,
+            p50: at(0.50),
+            p90: at(0.90),
+            p95: at(0.95),
+            p99: at(0.99),
+        }
+    }
+}
+
+/// Nearest-rank percentile of `total` values, of which the finite ones are given in order, with
+/// the interval between two order statistics whose ranks follow from Binomial(independent, q)
+/// (Hahn & Meeker, Statistical Intervals, §5.2).
+fn percentile(sorted: &[f64], total: usize, independent: u64, q: f64) -> Estimate {
+    let at_share = |share: f64| {
+        let rank = (share * total as f64 - 1e-9).ceil().max(1.0) as usize;
+        sorted.get(rank - 1).copied()
+    };
+    let (low, high) = ranks(independent, q);
+    let share = |rank: u64| at_share(rank as f64 / independent as f64);
+    Estimate {
+        value: at_share(q),
+        low: low.and_then(share),
+        high: high.and_then(share),
+    }
+}
+
+/// Ranks, from 1, of the order statistics that enclose the q-quantile of n values with 95 %; none
+/// on a side where no value is far enough out.
+fn ranks(n: u64, q: f64) -> (Option<u64>, Option<u64>) {
+    let below = Binomial::new(q, n).expect("q is a probability");
+    // P(fewer than `low` values lie below the quantile) <= TAIL, and likewise from above.
+    let mut low = below.inverse_cdf(TAIL);
+    if low > 0 && below.cdf(low - 1) > TAIL {
+        low -= 1;
+    }
+    let mut high = below.inverse_cdf(1.0 - TAIL) + 1;
+    if below.cdf(high - 1) < 1.0 - TAIL {
+        high += 1;
+    }
+    ((low > 0).then_some(low), (high <= n).then_some(high))
+}
+
+/// Mean of all values, with a t-interval over the means of batches of successive requests:
+/// neighbours in time wait together, so that single values are no independent sample.
+fn mean_with_interval<V: AsRef<[f64]>>(requests: &[V], values: &[f64]) -> Estimate {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let size = requests.len() / BATCHES;
+    let half = (size >= 2).then(|| {
+        let means = (0..BATCHES).map(|batch| {
+            let end = if batch + 1 == BATCHES {
+                requests.len()
+            } else {
+                (batch + 1) * size
+            };
+            let of_batch = requests[batch * size..end].iter().flat_map(|v| v.as_ref());
+            let (sum, n) = of_batch.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
+            sum / n
+        });
+        half_width(&means.collect::<Vec<f64>>())
+    });
+    let half = half.filter(|half: &f64| half.is_finite());
+    Estimate {
+        value: Some(mean),
+        low: half.map(|half| mean - half),
+        high: half.map(|half| mean + half),
+    }
+}
+
+/// Half of the 95 % t-interval of the mean of [`BATCHES`] independent values.
+fn half_width(values: &[f64]) -> f64 {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    T_QUANTILE * (square / n).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Distribution, ranks};
+
+    fn one_each(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 1]> {
+        values.into_iter().map(|v| [v]).collect()
+    }
+
+    #[test]
+    fn ranks_are_those_of_the_tables() {
+        assert_eq!(ranks(1000, 0.99), (Some(983), Some(997)));
+        assert_eq!(ranks(2000, 0.99), (Some(1971), Some(1989)));
+        assert_eq!(ranks(5000, 0.99), (Some(4936), Some(4964)));
+        assert_eq!(ranks(300, 0.95), (Some(277), Some(293)));
+        assert_eq!(ranks(1000, 0.95), (Some(936), Some(964)));
+        assert_eq!(ranks(1000, 0.5), (Some(469), Some(532)));
+    }
+
+    #[test]
+    fn p99_of_few_requests_has_no_upper_bound() {
+        assert_eq!(ranks(366, 0.99).1, None);
+        assert_eq!(ranks(370, 0.99).1, Some(370));
+        assert_eq!(ranks(3, 0.5), (None, None));
+    }
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let of_100 = Distribution::of(&one_each((1..=100).map(f64::from)), 0);
+        assert_eq!(of_100.p50.value, Some(50.0));
+        assert_eq!(of_100.p95.value, Some(95.0));
+        assert_eq!(of_100.p99.value, Some(99.0));
+        assert_eq!(of_100.mean.value, Some(50.5));
+        assert_eq!(of_100.p99.high, None);
+    }
+
+    #[test]
+    fn percentile_that_failures_reach_is_null() {
+        let with_failures = Distribution::of(&one_each((1..=94).map(f64::from)), 6);
+        assert_eq!(with_failures.p90.value, Some(90.0));
+        assert_eq!(with_failures.p90.high, None);
+        assert_eq!(with_failures.p95.value, None);
+        assert!(with_failures.p95.low.is_some());
+        assert_eq!(with_failures.mean.value, Some(47.5));
+        assert_eq!(Distribution::of(&one_each([]), 10), Distribution::default());
+    }
+
+    #[test]
+    fn dependent_values_do_not_narrow_the_interval() {
+        let single = one_each((0..200).map(f64::from));
+        let repeated: Vec<[f64; 50]> = (0..200).map(|v| [f64::from(v); 50]).collect();
+        let (single, repeated) = (Distribution::of(&single, 0), Distribution::of(&repeated, 0));
+        assert_eq!(single.p90, repeated.p90);
+        assert_eq!(single.mean, repeated.mean);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn estimates_are_ordered(
+            values in prop::collection::vec(0.0..9.0_f64, 1..200), failed in 0..20_usize,
+        ) {
+            let d = Distribution::of(&one_each(values), failed);
+            let ordered = [d.p50, d.p90, d.p95, d.p99].map(|e| e.value.unwrap_or(f64::INFINITY));
+            prop_assert!(ordered.is_sorted());
+            for e in [d.p50, d.p90, d.p95, d.p99, d.mean] {
+                let value = e.value.unwrap_or(f64::INFINITY);
+                prop_assert!(e.low.is_none_or(|low| low <= value));
+                prop_assert!(e.high.is_none_or(|high| high >= value));
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+use std::collections::BTreeSet;
+
+use sbt_schemas::CandidateRow;
+
+use crate::Judge;
+use crate::wording::quantity;
+
+/// A member of the front that may be recommended.
+struct Member {
+    index: usize,
+    values: Vec<f64>,
+    /// Distance to the best of each objective, each scaled to 0..1 over the front.
+    distance: f64,
+}
+
+impl Judge {
+    /// Marks up to `top` members of the front as recommended, best first, each with its reason.
+    /// First the best balance: the member nearest to the point that has the best of every
+    /// objective, with each objective scaled to its range over the front (log of the ratio to the
+    /// baseline where there is one). Then the best of each objective, in their order; then the
+    /// next best balances. A configuration is recommended once.
+    pub fn recommend(&self, candidates: &mut [CandidateRow], top: usize) {
+        for candidate in candidates.iter_mut() {
+            candidate.recommended = None;
+            candidate.why = None;
+        }
+        let members = self.members(candidates);
+        let reasons = self.ordered_reasons(&members);
+        let mut seen = BTreeSet::new();
+        let mut place = 0;
+        for (member, why) in reasons {
+            let candidate = &mut candidates[members[member].index];
+            if place < top && seen.insert(candidate.config_id.clone()) {
+                place += 1;
+                candidate.recommended = Some(place as u64);
+                candidate.why = Some(why);
+            }
+        }
+    }
+
+    /// The front, nearest to the ideal first.
+    fn members(&self, candidates: &[CandidateRow]) -> Vec<Member> {
+        let front = candidates.iter().enumerate().filter(|(_, c)| c.on_front);
+        let front = front.filter_map(|(index, candidate)| {
+            let values = self.values(candidate)?;
+            let coordinates = self
+                .coordinates(candidate)
+                .or_else(|| self.score(candidate))?;
+            Some((index, values, coordinates))
+        });
+        let front: Vec<(usize, Vec<f64>, Vec<f64>)> = front.collect();
+        let range = |k: usize| {
+            let column = front.iter().map(|(_, _, coordinates)| coordinates[k]);
+            column.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+                (low.min(x), high.max(x))
+            })
+        };
+        let ranges: Vec<(f64, f64)> = (0..self.objectives()).map(range).collect();
+        let distance = |coordinates: &[f64]| {
+            let parts = coordinates.iter().zip(&ranges).map(|(x, (low, high))| {
+                if high > low {
+                    ((x - low) / (high - low)).powi(2)
+                } else {
+                    0.0
+                }
+            });
+            parts.sum::<f64>().sqrt()
+        };
+        let mut members: Vec<Member> = front
+            .iter()
+            .map(|(index, values, coordinates)| Member {
+                index: *index,
+                values: values.clone(),
+                distance: distance(coordinates),
+            })
+            .collect();
+        members.sort_by(|a, b| {
+            a.distance
+                .total_cmp(&b.distance)
+                .then(a.index.cmp(&b.index))
+        });
+        members
+    }
+
+    /// Members in the order of recommendation, with the reason; a member may come up again.
+    fn ordered_reasons(&self, members: &[Member]) -> Vec<(usize, String)> {
+        if members.is_empty() {
+            return Vec::new();
+        }
+        let mut reasons = vec![(0, self.reason_of_balance(members))];
+        for k in 0..self.objectives() {
+            let best = self.best_of(members, k);
+            let objective = &self.objectives[k];
+            let extreme = if objective.maximize {
+                "highest"
+            } else {
+                "lowest"
+            };
+            let value = self.with_gain(k, members[best].values[k]);
+            reasons.push((
+                best,
+                format!("{extreme} {} on the front ({value})", objective.expr),
+            ));
+        }
+        for (place, member) in members.iter().enumerate().skip(1) {
+            let values = self.all_values(member);
+            reasons.push((place, format!("next best balance: {values}")));
+        }
+        reasons
+    }
+
+    fn reason_of_balance(&self, members: &[Member]) -> String {
+        let values = self.all_values(&members[0]);
+        let best_of_all = (0..self.objectives()).all(|k| self.best_of(members, k) == 0);
+        match (members.len(), best_of_all) {
+            (1, _) => format!("the only one on the front: {values}"),
+            (_, true) => format!("best of every objective: {values}"),
+            (n, false) => {
+                format!("best balance of {n} on the front, nearest to the best of each: {values}")
+            }
+        }
+    }
+
+    fn best_of(&self, members: &[Member], objective: usize) -> usize {
+        let sign = if self.objectives[objective].maximize {
+            -1.0
+        } else {
+            1.0
+        };
+        let value = |i: usize| sign * members[i].values[objective];
+        (0..members.len())
+            .min_by(|&a, &b| value(a).total_cmp(&value(b)))
+            .expect("callers have members")
+    }
+
+    fn all_values(&self, member: &Member) -> String {
+        let values = member.values.iter().enumerate();
+        let values: Vec<String> = values
+            .map(|(k, value)| format!("{} {}", self.objectives[k].expr, self.with_gain(k, *value)))
+            .collect();
+        values.join(", ")
+    }
+
+    /// A value with its unit, and how it compares with the baseline.
+    fn with_gain(&self, objective: usize, value: f64) -> String {
+        let expr = &self.objectives[objective].expr;
+        let text = quantity(&expr.to_string(), value);
+        let baseline = self
+            .baseline
+            .as_ref()
+            .and_then(|row| self.number(expr, row));
+        match baseline.filter(|baseline| *baseline > 0.0) {
+            None => text,
+            Some(baseline) => {
+                let percent = (value / baseline - 1.0) * 100.0;
+                if percent.abs() < 0.5 {
+                    format!("{text}, as the baseline")
+                } else {
+                    format!("{text}, {percent:+.0} % against the baseline")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+mod check;
+mod launch;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+use sbt_engine::{Expr, nearest_name};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use crate::Knob;
+
+/// The embedded server files. To add a server: its file, and its line here.
+const FILES: &[&str] = &[include_str!("../../servers/vllm.toml")];
+
+static SERVERS: LazyLock<Vec<ServerSpec>> = LazyLock::new(|| {
+    let parse = |text: &&str| ServerSpec::parse(text).expect("a test parses every embedded file");
+    FILES.iter().map(parse).collect()
+});
+
+/// What `servers/NAME.toml` says about a server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerSpec {
+    /// Name, as in `backend.server`.
+    pub name: String,
+    /// Version whose behaviour the file describes.
+    pub version: String,
+    /// Words that start the server; `{model}` stands for the model's identity.
+    pub command: Vec<String>,
+    /// GPUs that one replica occupies: an expression over knobs.
+    pub replica_gpus: String,
+    /// Knobs under the server's own names (snake case of the flag).
+    #[serde(deserialize_with = "in_file_order")]
+    pub knobs: BTreeMap<String, KnobSpec>,
+    /// Rules between knobs.
+    pub rules: Vec<Rule>,
+}
+
+/// One knob of a server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnobSpec {
+    /// Place in the file: the order of flags on the command line.
+    #[serde(skip)]
+    pub place: usize,
+    /// Flag on the command line, such as `--max-num-seqs`.
+    pub flag: String,
+    /// Flag that switches a boolean off, such as `--no-enable-prefix-caching`.
+    #[serde(default)]
+    pub off_flag: Option<String>,
+    /// Type and range.
+    pub kind: KnobKind,
+    /// Value when it is not set; none when that depends on the machine or the model.
+    #[serde(default)]
+    pub default: Option<Knob>,
+    /// What the default depends on, in words.
+    #[serde(default)]
+    pub default_about: Option<String>,
+    /// The word that means the same as not setting it: no flag is given then.
+    #[serde(default)]
+    pub unset: Option<Knob>,
+    /// Whether changing it needs a new server.
+    pub restart: bool,
+    /// Whether it can change answers.
+    pub quality: bool,
+    /// Meaning.
+    pub about: String,
+    /// Where the server's own sources say so.
+    pub source: String,
+}
+
+/// Type and range of a knob.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KnobKind {
+    /// A switch.
+    Bool,
+    /// A whole number.
+    Int {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
+    },
+    /// A real number.
+    Float {
+        /// Least value.
+        min: f64,
+        /// Greatest value.
+        max: f64,
+    },
+    /// One of some words.
+    Choice(Vec<String>),
+}
+
+/// A rule that the server enforces.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What must hold, over knobs (unset ones have their default), `gpus` and properties of the
+    /// model such as `model.heads`. Over a value that is not known, it holds.
+    pub expect: String,
+    /// What the server says otherwise; `{name}` stands for a value.
+    pub message: String,
+}
+
+impl ServerSpec {
+    /// A server by its name.
+    ///
+    /// # Errors
+    /// With the nearest name when there is none.
+    pub fn named(name: &str) -> Result<&'static Self, String> {
+        SERVERS.iter().find(|s| s.name == name).ok_or_else(|| {
+            let known = Self::names();
+            match nearest_name(name, known.iter().copied()) {
+                Some(near) => format!("unknown server `{name}`; did you mean `{near}`?"),
+                None => format!("unknown server `{name}`; known: {}", known.join(", ")),
+            }
+        })
+    }
+
+    /// Names of all servers.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        SERVERS.iter().map(|server| server.name.as_str()).collect()
+    }
+
+    /// Reads a server file.
+    ///
+    /// # Errors
+    /// When it is no such file, or an expression in it does not parse.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let server: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let expressions = server.rules.iter().map(|rule| &rule.expect);
+        for source in expressions.chain([&server.replica_gpus]) {
+            Expr::parse(source).map_err(|error| format!("`{source}`: {error}"))?;
+        }
+        Ok(server)
+    }
+}
+
+/// Reads the knobs and notes the place of each in the file.
+fn in_file_order<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, KnobSpec>, D::Error> {
+    struct Knobs;
+    impl<'de> Visitor<'de> for Knobs {
+        type Value = BTreeMap<String, KnobSpec>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a table of knobs")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut knobs = BTreeMap::new();
+            while let Some((name, mut knob)) = map.next_entry::<String, KnobSpec>()? {
+                knob.place = knobs.len();
+                knobs.insert(name, knob);
+            }
+            Ok(knobs)
+        }
+    }
+    deserializer.deserialize_map(Knobs)
+}
+
+impl fmt::Display for KnobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool => f.write_str("true or false"),
+            Self::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Float { min, max } => write!(f, "a number from {min} to {max}"),
+            Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+use sbt_schemas::{Outcome, Provenance, TrialRow};
+
+use crate::metrics::Metrics;
+
+/// Seconds in an hour.
+const HOUR_S: f64 = 3600.0;
+/// Tokens in the unit of prices.
+const MILLION: f64 = 1e6;
+
+/// What identifies a trial and does not come from its requests.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Identity {
+    pub(crate) trial_key: String,
+    pub(crate) config_id: String,
+    pub(crate) config_name: String,
+    pub(crate) config: String,
+    pub(crate) backend: String,
+    pub(crate) draw: u64,
+    pub(crate) rate_scale: f64,
+    pub(crate) gpus: u64,
+    /// Price of one GPU.
+    pub(crate) usd_per_gpu_hour: Option<f64>,
+}
+
+/// What the server itself showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct ServerState {
+    pub(crate) vram_peak_mb: Option<f64>,
+    pub(crate) kv_peak: Option<f64>,
+    pub(crate) kv_cache_tokens: Option<u64>,
+    pub(crate) preemptions: Option<u64>,
+}
+
+/// The row of a simulated trial.
+pub(crate) fn trial_row(
+    identity: Identity,
+    outcome: Outcome,
+    reason: Option<String>,
+    metrics: &Metrics,
+    server: ServerState,
+) -> TrialRow {
+    let cost_usd_h = identity
+        .usd_per_gpu_hour
+        .map(|usd| usd * identity.gpus as f64);
+    let per_mtok = |tok_s: Option<f64>| {
+        let tok_s = tok_s.filter(|tok_s| *tok_s > 0.0)?;
+        Some(cost_usd_h? / HOUR_S / tok_s * MILLION)
+    };
+    let throughput = metrics.throughput;
+    TrialRow {
+        trial_key: identity.trial_key,
+        config_id: identity.config_id,
+        config_name: identity.config_name,
+        config: identity.config,
+        backend: identity.backend,
+        draw: identity.draw,
+        rate_scale: identity.rate_scale,
+        outcome,
+        reason,
+        provenance: Provenance::Simulated,
+        started_at: None,
+        wall_s: None,
+        n: metrics.n,
+        n_ok: metrics.n_ok,
+        ttft_mean_s: metrics.ttft.mean.value,
+        ttft_mean_lo_s: metrics.ttft.mean.low,
+        ttft_mean_hi_s: metrics.ttft.mean.high,
+        ttft_p50_s: metrics.ttft.p50.value,
+        ttft_p50_lo_s: metrics.ttft.p50.low,
+        ttft_p50_hi_s: metrics.ttft.p50.high,
+        ttft_p90_s: metrics.ttft.p90.value,
+        ttft_p90_lo_s: metrics.ttft.p90.low,
+        ttft_p90_hi_s: metrics.ttft.p90.high,
+        ttft_p95_s: metrics.ttft.p95.value,
+        ttft_p95_lo_s: metrics.ttft.p95.low,
+        ttft_p95_hi_s: metrics.ttft.p95.high,
+        ttft_p99_s: metrics.ttft.p99.value,
+        ttft_p99_lo_s: metrics.ttft.p99.low,
+        ttft_p99_hi_s: metrics.ttft.p99.high,
+        tpot_mean_s: metrics.tpot.mean.value,
+        tpot_mean_lo_s: metrics.tpot.mean.low,
+        tpot_mean_hi_s: metrics.tpot.mean.high,
+        tpot_p50_s: metrics.tpot.p50.value,
+        tpot_p50_lo_s: metrics.tpot.p50.low,
+        tpot_p50_hi_s: metrics.tpot.p50.high,
+        tpot_p90_s: metrics.tpot.p90.value,
+        tpot_p90_lo_s: metrics.tpot.p90.low,
+        tpot_p90_hi_s: metrics.tpot.p90.high,
+        tpot_p95_s: metrics.tpot.p95.value,
+        tpot_p95_lo_s: metrics.tpot.p95.low,
+        tpot_p95_hi_s: metrics.tpot.p95.high,
+        tpot_p99_s: metrics.tpot.p99.value,
+        tpot_p99_lo_s: metrics.tpot.p99.low,
+        tpot_p99_hi_s: metrics.tpot.p99.high,
+        itl_mean_s: metrics.itl.mean.value,
+        itl_mean_lo_s: metrics.itl.mean.low,
+        itl_mean_hi_s: metrics.itl.mean.high,
+        itl_p50_s: metrics.itl.p50.value,
+        itl_p50_lo_s: metrics.itl.p50.low,
+        itl_p50_hi_s: metrics.itl.p50.high,
+        itl_p90_s: metrics.itl.p90.value,
+        itl_p90_lo_s: metrics.itl.p90.low,
+        itl_p90_hi_s: metrics.itl.p90.high,
+        itl_p95_s: metrics.itl.p95.value,
+        itl_p95_lo_s: metrics.itl.p95.low,
+        itl_p95_hi_s: metrics.itl.p95.high,
+        itl_p99_s: metrics.itl.p99.value,
+        itl_p99_lo_s: metrics.itl.p99.low,
+        itl_p99_hi_s: metrics.itl.p99.high,
+        e2e_mean_s: metrics.e2e.mean.value,
+        e2e_mean_lo_s: metrics.e2e.mean.low,
+        e2e_mean_hi_s: metrics.e2e.mean.high,
+        e2e_p50_s: metrics.e2e.p50.value,
+        e2e_p50_lo_s: metrics.e2e.p50.low,
+        e2e_p50_hi_s: metrics.e2e.p50.high,
+        e2e_p90_s: metrics.e2e.p90.value,
+        e2e_p90_lo_s: metrics.e2e.p90.low,
+        e2e_p90_hi_s: metrics.e2e.p90.high,
+        e2e_p95_s: metrics.e2e.p95.value,
+        e2e_p95_lo_s: metrics.e2e.p95.low,
+        e2e_p95_hi_s: metrics.e2e.p95.high,
+        e2e_p99_s: metrics.e2e.p99.value,
+        e2e_p99_lo_s: metrics.e2e.p99.low,
+        e2e_p99_hi_s: metrics.e2e.p99.high,
+        tok_s: throughput.map(|t| t.tok_s),
+        rps: throughput.map(|t| t.rps),
+        goodput_rps: throughput.map(|t| t.goodput_rps),
+        slo_share: metrics.slo_share,
+        timeout_rate: metrics.timeout_rate,
+        error_rate: metrics.error_rate,
+        retry_rate: metrics.retry_rate,
+        tail_amp: metrics.tail_amp(),
+        vram_peak_mb: server.vram_peak_mb,
+        kv_peak: server.kv_peak,
+        kv_cache_tokens: server.kv_cache_tokens,
+        prefix_hit_rate: metrics.prefix_hit_rate,
+        preemptions: server.preemptions,
+        gpus: identity.gpus,
+        cost_usd_h,
+        cost_per_mtok: per_mtok(throughput.map(|t| t.tok_s)),
+        cost_per_goodput_mtok: per_mtok(throughput.map(|t| t.good_tok_s)),
+    }
+}
