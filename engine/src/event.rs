@@ -113,8 +113,6 @@ pub enum Event {
         hits: u64,
         /// Wall time.
         took_s: f64,
-        /// Where the results for people lie.
-        results: Option<String>,
     },
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sbt_schemas::{Row, TableSpec};
 use serde::de::DeserializeOwned;
@@ -337,18 +338,36 @@ impl StageError {
 
 /// A wish to stop, shared by a run and its stages.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl Cancel {
     /// Asks for the stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.asked.store(true, Ordering::SeqCst);
     }
 
-    /// Whether a stop was asked for.
+    /// Whether a stop was asked for, or the time is over.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst) || self.timed_out()
+    }
+
+    /// Whether the time is over.
+    #[must_use]
+    pub fn timed_out(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// The same wish with a time limit of its own.
+    #[must_use]
+    pub fn within(&self, limit: Option<Duration>) -> Self {
+        Self {
+            asked: Arc::clone(&self.asked),
+            deadline: limit.and_then(|limit| Instant::now().checked_add(limit)),
+        }
     }
 }
 

@@ -1,0 +1,18 @@
+//! From a plan to results: what is known is taken, what is not is run, as parallel as the DAG
+//! allows.
+
+mod error;
+mod execute;
+mod explain;
+mod forecast;
+mod inputs;
+mod journal;
+mod lookup;
+mod report;
+mod scheduler;
+
+pub use error::RunError;
+pub use explain::{Explanation, explain};
+pub use forecast::{Forecast, Fate, forecast};
+pub use report::{RunReport, StageFate, StageReport};
+pub use scheduler::{RunOptions, run};
