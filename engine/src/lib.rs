@@ -4,7 +4,10 @@ mod digest;
 mod event;
 mod expr;
 mod key;
+mod lockfile;
 mod pipeline;
+mod reference;
+mod results;
 mod run;
 mod runlog;
 mod stage;
@@ -15,7 +18,10 @@ pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
 pub use expr::{Expr, ExprError};
 pub use key::Difference;
+pub use lockfile::{check_lock, lock_path, write_lock};
 pub use pipeline::{CachePolicy, Plan, PlannedStage, Wire};
+pub use reference::find_table;
+pub use results::place;
 pub use run::{
     Explanation, Fate, Forecast, RunError, RunOptions, RunReport, StageFate, StageReport, explain,
     forecast, run,
@@ -28,6 +34,7 @@ pub use stage::{
     StageError, StageKind, Written, nearest_name, parse_params,
 };
 pub use store::{
-    Durability, Manifest, Memo, MemoError, ObjectFault, Store, StoreError, StoredOutput,
+    CacheEntry, Collected, Durability, Manifest, Memo, MemoError, ObjectFault, Store, StoreError,
+    StoredOutput, Verified,
 };
 pub use table::{Table, TableIoError};

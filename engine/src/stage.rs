@@ -63,6 +63,16 @@ pub trait Stage: Send + Sync {
         Vec::new()
     }
 
+    /// Environment variables that it gets and that leave its result alone.
+    fn pass_env(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether it takes inputs of any name besides [`Stage::inputs`].
+    fn open_inputs(&self) -> bool {
+        false
+    }
+
     /// Identity of what it runs on (simulator revision and data, server version, …); part of the
     /// key.
     fn identity(&self) -> BTreeMap<String, String> {
@@ -394,7 +404,7 @@ pub struct StageContext {
     pub plain_files: BTreeMap<String, PathBuf>,
     /// Files that parameters name, by [`FileParam::name`].
     pub files: BTreeMap<String, PathBuf>,
-    /// Values of the variables of [`Stage::env`].
+    /// Values of the variables of [`Stage::env`] and [`Stage::pass_env`].
     pub env: BTreeMap<String, String>,
     /// What each trial gave before.
     pub memo: Arc<Memo>,

@@ -41,6 +41,8 @@ pub struct PlannedStage {
     /// Variables of the environment that enter the key: those of [`Stage::env`] and every
     /// `${env.X}`; null when not set.
     pub env: BTreeMap<String, Option<String>>,
+    /// Variables that the stage gets beside these: those of [`Stage::pass_env`].
+    pub pass_env: BTreeMap<String, Option<String>>,
     /// Time that one attempt may take.
     pub timeout: Option<Duration>,
     /// Further attempts after a failure of the infrastructure.

@@ -216,7 +216,7 @@ impl Job {
             tables: inputs.tables,
             plain_files: inputs.files,
             files: stage.files.clone(),
-            env: stage.env.iter().filter_map(present).collect(),
+            env: stage.env.iter().chain(&stage.pass_env).filter_map(present).collect(),
             memo: self.store.memo(),
             scratch: scratch.to_owned(),
             log: log.to_owned(),

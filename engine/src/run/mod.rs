@@ -16,3 +16,5 @@ pub use explain::{Explanation, explain};
 pub use forecast::{Forecast, Fate, forecast};
 pub use report::{RunReport, StageFate, StageReport};
 pub use scheduler::{RunOptions, run};
+
+pub(crate) use inputs::{concat, with_axes};

@@ -4,11 +4,13 @@
 //! `tmp/`, are renamed into place, and the manifest that makes them a result comes last, so that
 //! a process killed at any moment leaves nothing half-written in sight.
 
+mod collect;
 mod error;
 mod manifest;
 mod memo;
 mod objects;
 
+pub use collect::{CacheEntry, Collected, Verified};
 pub use error::StoreError;
 pub use manifest::{Manifest, StoredOutput};
 pub use memo::{Durability, Memo, MemoError};

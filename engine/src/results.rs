@@ -1,0 +1,173 @@
+//! Results for people: placed whole or not at all.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::run::{RunError, RunReport, concat, with_axes};
+use crate::{Digest, Plan, Store, StoreError, StoredOutput, Table};
+
+/// File in a results folder that says that it is one, and of what.
+const MARKER: &str = ".sbt-results";
+
+/// Places the outputs of a complete run: folders at the root, tables under `tables/` as
+/// `STAGE.OUTPUT.parquet`, instances of a matrix concatenated. An unchanged result is left alone.
+///
+/// # Errors
+/// When the folder holds something else, or cannot be written. What lay there stays then.
+pub fn place(plan: &Plan, report: &RunReport, store: &Store, out: &Path) -> Result<(), RunError> {
+    let contents = contents(plan, report);
+    let identity = identity(&contents);
+    if fs::read_to_string(out.join(MARKER)).is_ok_and(|text| text == identity) && whole(out, &contents) {
+        return Ok(());
+    }
+    refuse_foreign(out)?;
+    let fresh = sibling(out, "new");
+    let written = write_all(&fresh, &contents, store, &identity);
+    if let Err(error) = written.and_then(|()| swap(&fresh, out)) {
+        // Whatever stopped us, the fragment must not stay.
+        let _ = fs::remove_dir_all(&fresh);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// What goes to a path: an object as it is, or the parts of a table.
+enum Content {
+    Object(Digest),
+    Tables(Vec<(Digest, BTreeMap<String, Value>)>),
+}
+
+fn contents(plan: &Plan, report: &RunReport) -> BTreeMap<String, Content> {
+    let mut contents = BTreeMap::new();
+    let mut tables: BTreeMap<String, Vec<(Digest, BTreeMap<String, Value>)>> = BTreeMap::new();
+    for (planned, stage) in plan.stages.iter().zip(&report.stages) {
+        for (name, output) in stage.outputs() {
+            match output {
+                StoredOutput::Folder { files } => {
+                    let files = files.iter().map(|(path, d)| (path.clone(), Content::Object(*d)));
+                    contents.extend(files);
+                }
+                StoredOutput::Table { digest, .. } => tables
+                    .entry(format!("tables/{}.{name}.parquet", planned.name))
+                    .or_default()
+                    .push((*digest, planned.axes.clone())),
+                StoredOutput::File { .. } => {}
+            }
+        }
+    }
+    contents.extend(tables.into_iter().map(|(path, parts)| (path, Content::Tables(parts))));
+    contents
+}
+
+fn identity(contents: &BTreeMap<String, Content>) -> String {
+    let lines = contents.iter().map(|(path, content)| match content {
+        Content::Object(digest) => format!("{path} {digest}\n"),
+        Content::Tables(parts) => {
+            let digests: Vec<_> = parts.iter().map(|(digest, _)| digest.to_string()).collect();
+            format!("{path} {}\n", digests.join("+"))
+        }
+    });
+    format!("placed by sbt; it may replace or remove this folder\n{}", lines.collect::<String>())
+}
+
+fn whole(out: &Path, contents: &BTreeMap<String, Content>) -> bool {
+    contents.keys().all(|path| out.join(path).is_file())
+}
+
+fn refuse_foreign(out: &Path) -> Result<(), RunError> {
+    let empty = fs::read_dir(out).map_or(true, |mut entries| entries.next().is_none());
+    if empty || out.join(MARKER).is_file() {
+        return Ok(());
+    }
+    Err(RunError::User(format!(
+        "{} holds files that sbt did not place; name another folder with --out",
+        out.display()
+    )))
+}
+
+fn sibling(out: &Path, what: &str) -> PathBuf {
+    let name = out.file_name().unwrap_or_default().to_string_lossy();
+    out.with_file_name(format!(".{name}.{what}-{}", std::process::id()))
+}
+
+fn write_all(
+    folder: &Path,
+    contents: &BTreeMap<String, Content>,
+    store: &Store,
+    identity: &str,
+) -> Result<(), RunError> {
+    // A process that was killed here before may have had the same number.
+    let _ = fs::remove_dir_all(folder);
+    let mut made = BTreeSet::new();
+    for (path, content) in contents {
+        let bytes = match content {
+            Content::Object(digest) => object(store, digest)?,
+            Content::Tables(parts) => table(store, parts)?,
+        };
+        let path = folder.join(path);
+        let parent = path.parent().unwrap_or(folder);
+        if made.insert(parent.to_owned()) {
+            fs::create_dir_all(parent).map_err(StoreError::write(parent))?;
+        }
+        fs::write(&path, bytes).map_err(StoreError::write(&path))?;
+    }
+    fs::create_dir_all(folder).map_err(StoreError::write(folder))?;
+    let marker = folder.join(MARKER);
+    Ok(fs::write(&marker, identity).map_err(StoreError::write(&marker))?)
+}
+
+fn object(store: &Store, digest: &Digest) -> Result<Vec<u8>, RunError> {
+    store.get(digest).map_err(|_| {
+        RunError::User(format!("object {} was damaged while it was placed; run again", digest.short()))
+    })
+}
+
+fn table(store: &Store, parts: &[(Digest, BTreeMap<String, Value>)]) -> Result<Vec<u8>, RunError> {
+    if let [(digest, _)] = parts {
+        return object(store, digest);
+    }
+    let mut tables = Vec::new();
+    for (digest, axes) in parts {
+        tables.push(with_axes(Table::from_parquet(object(store, digest)?)?, axes)?);
+    }
+    Ok(concat(tables)?.to_parquet()?)
+}
+
+/// Puts the new folder where the old one was. In between there is a moment without either, and
+/// never one with half of it.
+fn swap(fresh: &Path, out: &Path) -> Result<(), RunError> {
+    if let Some(parent) = out.parent() {
+        fs::create_dir_all(parent).map_err(StoreError::write(parent))?;
+    }
+    let old = sibling(out, "old");
+    match fs::rename(out, &old) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => {
+            return Err(StoreError::Write {
+                path: out.to_owned(),
+                source,
+            }
+            .into());
+        }
+    }
+    if let Err(source) = fs::rename(fresh, out) {
+        // Another run placed its own, equal result first, or the disk refused: keep what there is.
+        let _ = fs::rename(&old, out);
+        if !out.join(MARKER).is_file() {
+            return Err(StoreError::Write {
+                path: out.to_owned(),
+                source,
+            }
+            .into());
+        }
+        let _ = fs::remove_dir_all(fresh);
+    }
+    // The old result is out of sight already.
+    let _ = fs::remove_dir_all(&old);
+    Ok(())
+}
