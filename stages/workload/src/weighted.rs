@@ -1,0 +1,29 @@
+use rand::{Rng, RngExt};
+
+/// A choice among weighted alternatives.
+#[derive(Debug, Clone)]
+pub(crate) struct Weighted {
+    cumulative: Vec<f64>,
+}
+
+impl Weighted {
+    /// Alternatives 0, 1, … with these weights: at least one, none negative, their sum above 0.
+    pub(crate) fn new(weights: impl IntoIterator<Item = f64>) -> Self {
+        let mut sum = 0.0;
+        let cumulative = weights.into_iter().map(|weight| {
+            sum += weight;
+            sum
+        });
+        Self {
+            cumulative: cumulative.collect(),
+        }
+    }
+
+    /// One alternative.
+    pub(crate) fn pick(&self, rng: &mut impl Rng) -> usize {
+        let total = self.cumulative.last().copied().unwrap_or(0.0);
+        let point = rng.random::<f64>() * total;
+        let index = self.cumulative.partition_point(|&sum| sum <= point);
+        index.min(self.cumulative.len().saturating_sub(1))
+    }
+}
