@@ -116,15 +116,14 @@ impl Arrival {
     }
 
     /// Times in seconds of `count` arrivals: gaps of mean 1 add up to the expected number of
-    /// arrivals so far, which the rate turns into a time. None where the kind has no process.
-    pub(crate) fn times(&self, count: usize, rng: &mut impl Rng) -> Option<Vec<f64>> {
-        self.mean_rps()?;
+    /// arrivals so far, which the rate turns into a time.
+    pub(crate) fn times(&self, count: usize, rng: &mut impl Rng) -> Vec<f64> {
         let mut expected = 0.0;
         let times = (0..count).map(|_| {
             expected += self.unit_gap(rng);
             self.time_of(expected, count as f64)
         });
-        Some(times.collect())
+        times.collect()
     }
 
     fn unit_gap(&self, rng: &mut impl Rng) -> f64 {
@@ -231,5 +230,135 @@ impl Arrival {
             }
         }
         problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::streams::Streams;
+
+    fn times(arrival: &Arrival, count: usize) -> Vec<f64> {
+        arrival.times(count, &mut Streams { seed: 3, draw: 0 }.rng("arrivals"))
+    }
+
+    fn gaps(times: &[f64]) -> (f64, f64) {
+        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let n = gaps.len() as f64;
+        let mean = gaps.iter().sum::<f64>() / n;
+        let variance = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / n;
+        (mean, variance.sqrt() / mean)
+    }
+
+    fn any_process() -> impl Strategy<Value = Arrival> {
+        let rate = || 0.1..50.0;
+        prop_oneof![
+            rate().prop_map(|rps| Arrival::Constant { rps }),
+            rate().prop_map(|rps| Arrival::Poisson { rps }),
+            (rate(), 0.2..4.0).prop_map(|(rps, cv)| Arrival::Gamma { rps, cv }),
+            (0.0..5.0, rate(), 0.1..10.0, 0.0..10.0).prop_map(
+                |(base_rps, peak_rps, on_s, off_s)| {
+                    Arrival::Burst {
+                        base_rps,
+                        peak_rps,
+                        on_s,
+                        off_s,
+                    }
+                }
+            ),
+            (0.0..50.0, rate(), proptest::option::of(0.5..20.0)).prop_map(
+                |(from_rps, to_rps, duration_s)| Arrival::Ramp {
+                    from_rps,
+                    to_rps,
+                    duration_s,
+                }
+            ),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn times_rise_and_are_finite(arrival in any_process()) {
+            prop_assert!(arrival.problems().into_result().is_ok());
+            let times = times(&arrival, 200);
+            prop_assert!(times.iter().all(|t| t.is_finite() && *t >= 0.0), "{times:?}");
+            prop_assert!(times.windows(2).all(|pair| pair[0] <= pair[1]), "{times:?}");
+        }
+
+        #[test]
+        fn doubling_every_rate_of_a_homogeneous_process_halves_its_times(rps in 0.1..50.0, cv in 0.2..4.0) {
+            let gamma = Arrival::Gamma { rps, cv };
+            let (slow, fast) = (times(&gamma, 50), times(&gamma.scaled(2.0), 50));
+            for (slow, fast) in slow.iter().zip(fast) {
+                prop_assert!((slow / 2.0 - fast).abs() <= 1e-9 * slow);
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_have_the_mean_and_variation_asked_for() {
+        let cases = [
+            (Arrival::Constant { rps: 4.0 }, 0.0),
+            (Arrival::Poisson { rps: 4.0 }, 1.0),
+            (Arrival::Gamma { rps: 4.0, cv: 1.8 }, 1.8),
+            (Arrival::Gamma { rps: 4.0, cv: 0.5 }, 0.5),
+        ];
+        for (arrival, cv) in cases {
+            let (mean, found) = gaps(&times(&arrival, 40_000));
+            assert!(
+                (mean * 4.0 - 1.0).abs() < 0.03,
+                "{arrival:?}: mean gap {mean}"
+            );
+            assert!((found - cv).abs() < 0.05, "{arrival:?}: cv {found}");
+        }
+    }
+
+    #[test]
+    fn burst_has_its_rates_in_its_phases() {
+        let burst = Arrival::Burst {
+            base_rps: 2.0,
+            peak_rps: 20.0,
+            on_s: 5.0,
+            off_s: 10.0,
+        };
+        assert_eq!(burst.mean_rps(), Some(8.0));
+        let times = times(&burst, 24_000);
+        let cycles = times.last().unwrap() / 15.0;
+        let quiet = times.iter().filter(|t| *t % 15.0 < 10.0).count() as f64;
+        let busy = times.len() as f64 - quiet;
+        assert!((quiet / cycles / 10.0 / 2.0 - 1.0).abs() < 0.05);
+        assert!((busy / cycles / 5.0 / 20.0 - 1.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn ramp_over_the_requests_ends_with_them_at_the_final_rate() {
+        let ramp = Arrival::Ramp {
+            from_rps: 0.0,
+            to_rps: 10.0,
+            duration_s: None,
+        };
+        let times = times(&ramp, 10_000);
+        let end = *times.last().unwrap();
+        assert!(
+            (end / 2000.0 - 1.0).abs() < 0.03,
+            "10,000 at 5 rps on average: {end}"
+        );
+        let in_last_tenth = times.iter().filter(|t| **t > 0.9 * end).count() as f64;
+        let rate = in_last_tenth / (0.1 * end);
+        assert!((rate / 9.5 - 1.0).abs() < 0.1, "{rate}");
+    }
+
+    #[test]
+    fn golden_arrivals_do_not_change() {
+        let gamma = Arrival::Gamma { rps: 5.5, cv: 1.8 };
+        let micros: Vec<u64> = times(&gamma, 4)
+            .iter()
+            .map(|t| (t * 1e6).round() as u64)
+            .collect();
+        assert_eq!(micros, [2_214_464, 2_813_583, 2_928_174, 2_928_203]);
     }
 }

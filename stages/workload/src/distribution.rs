@@ -260,3 +260,131 @@ fn weights_add_up(problems: &mut Problems, key: &str, weights: &[f64]) {
         "weights must be 0 or more, and one of them above 0",
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Streams;
+
+    fn samples(distribution: &Distribution, count: usize) -> Vec<f64> {
+        let mut rng = Streams { seed: 7, draw: 0 }.rng("test");
+        let mut samples: Vec<f64> = (0..count).map(|_| distribution.sample(&mut rng)).collect();
+        samples.sort_by(f64::total_cmp);
+        samples
+    }
+
+    fn mean(samples: &[f64]) -> f64 {
+        samples.iter().sum::<f64>() / samples.len() as f64
+    }
+
+    fn lognormal(mean: f64, p95: f64) -> Distribution {
+        Distribution::Lognormal {
+            mean: Some(mean),
+            p95: Some(p95),
+            mu: None,
+            sigma: None,
+            min: None,
+            max: None,
+        }
+    }
+
+    #[test]
+    fn lognormal_by_mean_and_p95_has_both() {
+        for (m, p95) in [(64.0, 160.0), (96.0, 220.0), (700.0, 1600.0)] {
+            let samples = samples(&lognormal(m, p95), 40_000);
+            assert!(
+                (mean(&samples) / m - 1.0).abs() < 0.02,
+                "mean {}",
+                mean(&samples)
+            );
+            let found = samples[samples.len() * 95 / 100];
+            assert!((found / p95 - 1.0).abs() < 0.03, "p95 {found}");
+        }
+    }
+
+    #[test]
+    fn lognormal_with_impossible_p95_is_refused_with_the_possible_range() {
+        let errors = lognormal(100.0, 400.0)
+            .problems()
+            .into_result()
+            .unwrap_err();
+        assert_eq!(
+            errors[0].message,
+            "no lognormal distribution has mean 100 and p95 400: p95 must lie between 1 and 3.87 times the mean"
+        );
+    }
+
+    #[test]
+    fn mixture_has_the_mean_of_its_parts() {
+        let part = |weight, mean| Part {
+            weight,
+            of: Distribution::Normal {
+                mean,
+                sd: 50.0,
+                min: None,
+                max: None,
+            },
+        };
+        let parts = vec![part(0.6, 512.0), part(0.4, 1200.0)];
+        let found = mean(&samples(&Distribution::Mixture { parts }, 20_000));
+        assert!((found / 787.2 - 1.0).abs() < 0.01, "{found}");
+    }
+
+    #[test]
+    fn whole_uniform_gives_both_ends_as_often_as_the_middle() {
+        let turns = Distribution::Uniform { min: 3.0, max: 6.0 };
+        let mut rng = Streams { seed: 7, draw: 0 }.rng("test");
+        let mut counts = [0_u32; 8];
+        for _ in 0..4000 {
+            counts[turns.sample_whole(&mut rng) as usize] += 1;
+        }
+        assert_eq!(counts[..3].iter().sum::<u32>() + counts[7], 0);
+        assert!(
+            counts[3..7].iter().all(|n| (900..1100).contains(n)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn limits_hold() {
+        let limited = Distribution::Normal {
+            mean: 10.0,
+            sd: 50.0,
+            min: Some(5.0),
+            max: Some(20.0),
+        };
+        let samples = samples(&limited, 1000);
+        assert!(samples.iter().all(|s| (5.0..=20.0).contains(s)));
+    }
+
+    #[test]
+    fn empirical_without_weights_takes_all_values_alike() {
+        let empirical = Distribution::Empirical {
+            values: vec![10.0, 30.0],
+            weights: Vec::new(),
+        };
+        let found = mean(&samples(&empirical, 4000));
+        assert!((found - 20.0).abs() < 1.0, "{found}");
+    }
+
+    #[test]
+    fn golden_samples_do_not_change() {
+        let golden = |distribution: &Distribution| {
+            let mut rng = Streams { seed: 42, draw: 0 }.rng("golden");
+            [(); 4].map(|()| distribution.sample_whole(&mut rng))
+        };
+        let normal = Distribution::Normal {
+            mean: 260.0,
+            sd: 90.0,
+            min: None,
+            max: None,
+        };
+        let uniform = Distribution::Uniform {
+            min: 1.0,
+            max: 1000.0,
+        };
+        assert_eq!(golden(&normal), [170, 360, 329, 157]);
+        assert_eq!(golden(&lognormal(700.0, 1600.0)), [311, 1150, 927, 284]);
+        assert_eq!(golden(&uniform), [0, 0, 0, 0]);
+    }
+}

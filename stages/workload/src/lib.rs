@@ -14,6 +14,8 @@ mod profile;
 mod session;
 mod stage;
 mod streams;
+mod timing;
+mod trace;
 mod weighted;
 
 pub use arrival::Arrival;

@@ -101,7 +101,7 @@ pub struct Columns {
     pub prompt: Option<String>,
 }
 
-/// Part of a trace, in seconds from its first request (ServeGen: from midnight of its first day).
+/// Part of a trace, in seconds from its first request (ServeGen: on its own clock, `window_start_s`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Window {
@@ -148,6 +148,14 @@ impl Default for WorkloadParams {
 }
 
 impl Window {
+    /// Whether a stretch of time has a part within.
+    pub(crate) fn overlaps(&self, start_s: f64, end_s: f64) -> bool {
+        let end = self
+            .length_s
+            .map_or(f64::INFINITY, |length| self.start_s + length);
+        start_s < end && end_s > self.start_s
+    }
+
     /// Whether a time lies within.
     pub(crate) fn holds(&self, time_s: f64) -> bool {
         time_s >= self.start_s

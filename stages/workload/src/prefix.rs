@@ -174,3 +174,82 @@ impl Conversation {
 fn full_blocks(tokens: u64) -> usize {
     usize::try_from(tokens / BLOCK_TOKENS).expect("a sequence fits the memory")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Streams;
+
+    fn start(tokens: u64, ids: &mut BlockIds) -> Conversation {
+        let prefix = SharedPrefix {
+            tokens,
+            ..SharedPrefix::default()
+        };
+        let mut rng = Streams { seed: 1, draw: 0 }.rng("groups");
+        SharedPrefixes::new(&prefix, ids).start(&mut rng)
+    }
+
+    #[test]
+    fn next_turn_keeps_the_full_blocks_of_the_turns_before() {
+        let mut ids = BlockIds::for_draw(0);
+        let mut conversation = start(40, &mut ids);
+        // 40 shared + 30 asked + 20 answered = 90 tokens: 5 full blocks, the first 2 shared
+        let (prompt, first) = conversation.turn(30, 20, None, &mut ids);
+        assert_eq!((prompt, first), (70, vec![0, 1, 2, 3, 4]));
+        // 90 before + 10 + 10 = 110 tokens: the sixth block is full now
+        let (prompt, second) = conversation.turn(10, 10, None, &mut ids);
+        assert_eq!((prompt, second), (100, vec![0, 1, 2, 3, 4, 5]));
+    }
+
+    #[test]
+    fn turn_beyond_the_limit_drops_the_oldest_and_renews_what_follows_the_prefix() {
+        let mut ids = BlockIds::for_draw(0);
+        let mut conversation = start(32, &mut ids);
+        conversation.turn(30, 18, Some(140), &mut ids);
+        let (prompt, before) = conversation.turn(20, 28, Some(140), &mut ids);
+        assert_eq!(prompt, 32 + 48 + 20);
+        // 32 + 48 + 48 + 20 = 148 would exceed 140: the first 48 go
+        let (prompt, after) = conversation.turn(20, 28, Some(140), &mut ids);
+        assert_eq!(prompt, 32 + 48 + 20);
+        assert_eq!(after[..2], before[..2]);
+        assert!(after[2..].iter().all(|id| !before.contains(id)));
+    }
+
+    #[test]
+    fn question_longer_than_the_limit_is_cut() {
+        let mut ids = BlockIds::for_draw(0);
+        let (prompt, _) = start(16, &mut ids).turn(500, 1, Some(100), &mut ids);
+        assert_eq!(prompt, 100);
+    }
+
+    #[test]
+    fn forgotten_turns_leave_the_shared_prefix() {
+        let mut ids = BlockIds::for_draw(0);
+        let mut conversation = start(32, &mut ids);
+        conversation.turn(50, 50, None, &mut ids);
+        conversation.forget();
+        let (prompt, blocks) = conversation.turn(16, 16, None, &mut ids);
+        assert_eq!(prompt, 48);
+        assert_eq!(blocks[..2], [0, 1]);
+        assert_eq!(blocks.len(), 4);
+    }
+
+    #[test]
+    fn zipf_prefers_the_first_group() {
+        let prefix = SharedPrefix {
+            tokens: 16,
+            groups: 8,
+            popularity: Popularity::Zipf(1.2),
+        };
+        let prefixes = SharedPrefixes::new(&prefix, &mut BlockIds::for_draw(0));
+        let mut rng = Streams { seed: 1, draw: 0 }.rng("groups");
+        let mut counts = [0; 8];
+        for _ in 0..1000 {
+            let (_, blocks) = prefixes
+                .start(&mut rng)
+                .turn(1, 1, None, &mut BlockIds::for_draw(1));
+            counts[blocks[0] as usize] += 1;
+        }
+        assert!(counts[0] > 3 * counts[7] && counts[7] > 0, "{counts:?}");
+    }
+}

@@ -2,10 +2,8 @@ use sbt_schemas::WorkloadRow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::arrival::Arrival;
 use crate::distribution::Distribution;
 use crate::problems::Problems;
-use crate::streams::Streams;
 
 /// What the sessions of a profile are like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -77,48 +75,6 @@ pub(crate) struct Turn {
     pub(crate) block_ids: Vec<u64>,
     pub(crate) category: String,
     pub(crate) prompt: Option<String>,
-}
-
-/// The sessions of one draw, timed anew by an arrival process. Those of a trace keep their times
-/// when it is replayed.
-pub(crate) fn timed(sessions: Vec<Session>, arrival: &Arrival, streams: Streams) -> Vec<Session> {
-    if let Arrival::ClosedLoop {
-        users,
-        pause_s,
-        stagger_s,
-    } = *arrival
-    {
-        return chained(sessions, users, pause_s, stagger_s);
-    }
-    let requests: usize = sessions.iter().map(|session| session.turns.len()).sum();
-    let sessions_per_request = sessions.len() as f64 / requests as f64;
-    let process = arrival.scaled(sessions_per_request);
-    match process.times(sessions.len(), &mut streams.rng("arrivals")) {
-        Some(times) => {
-            let pairs = sessions.into_iter().zip(times);
-            pairs
-                .map(|(s, arrival_s)| Session { arrival_s, ..s })
-                .collect()
-        }
-        None => sessions,
-    }
-}
-
-/// Deals conversations to users in turn; each user's become one session.
-fn chained(conversations: Vec<Session>, users: u64, pause_s: f64, stagger_s: f64) -> Vec<Session> {
-    let users = usize::try_from(users).unwrap_or(usize::MAX);
-    let users = users.min(conversations.len());
-    let mut sessions: Vec<Session> = Vec::with_capacity(users);
-    for (index, mut conversation) in conversations.into_iter().enumerate() {
-        if index < users {
-            conversation.arrival_s = stagger_s * index as f64 / users as f64;
-            sessions.push(conversation);
-            continue;
-        }
-        conversation.turns[0].think_s = pause_s;
-        sessions[index % users].turns.extend(conversation.turns);
-    }
-    sessions
 }
 
 /// The rows of one draw, in order of the sessions' arrival.

@@ -4,11 +4,14 @@ use sbt_engine::{
 use sbt_schemas::{Row, WorkloadRow};
 use serde_json::Value;
 
+use crate::arrival::Arrival;
 use crate::params::WorkloadParams;
 use crate::prefix::BLOCK_TOKENS;
 use crate::profile::Profile;
-use crate::session::{Session, rows, timed};
+use crate::session::{Session, rows};
 use crate::streams::Streams;
+use crate::timing::Timing;
+use crate::trace::{self, Content, Source};
 
 /// The stage kind `workload`.
 #[derive(Debug, Clone, Copy)]
@@ -65,29 +68,28 @@ impl Stage for WorkloadStage {
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
-        let rows = match &self.params.profile {
-            Some(profile) if !self.params.has_trace() => self.profile_rows(profile, ctx)?,
-            Some(_) | None => todo!(),
+        let drawn = match &self.params.profile {
+            Some(profile) if !self.params.has_trace() => self.draw_profile(profile, ctx)?,
+            Some(_) | None => self.cut_trace(ctx)?,
         };
-        ctx.write_rows(WorkloadRow::TABLE.name, &rows)
+        let timing = Timing::new(&self.params);
+        let mut all = Vec::new();
+        for (sessions, draw) in drawn.draws.into_iter().zip(0..) {
+            let timed = timing.apply(sessions, self.streams(draw));
+            let timed = timed.map_err(StageError::user)?;
+            all.extend(rows(draw, drawn.block_tokens, timed));
+        }
+        ctx.write_rows(WorkloadRow::TABLE.name, &all)
     }
 }
 
-impl WorkloadStage {
-    fn profile_rows(
-        &self,
-        profile: &Profile,
-        ctx: &StageContext,
-    ) -> Result<Vec<WorkloadRow>, StageError> {
-        let mut all = Vec::new();
-        for draw in 0..self.params.draws {
-            ctx.check_cancelled()?;
-            let sessions = profile.draw(self.params.requests, self.streams(draw));
-            all.extend(self.timed_rows(draw, BLOCK_TOKENS, sessions));
-        }
-        Ok(all)
-    }
+/// The sessions of each draw, not yet timed unless a trace's own times hold.
+struct Drawn {
+    block_tokens: u64,
+    draws: Vec<Vec<Session>>,
+}
 
+impl WorkloadStage {
     fn streams(&self, draw: u64) -> Streams {
         Streams {
             seed: self.params.seed,
@@ -95,22 +97,54 @@ impl WorkloadStage {
         }
     }
 
-    fn timed_rows(&self, draw: u64, block_tokens: u64, sessions: Vec<Session>) -> Vec<WorkloadRow> {
-        let arrival = self.params.arrival();
-        let factor = match (
-            self.params.rate_scale,
-            self.params.target_rps,
-            arrival.mean_rps(),
-        ) {
-            (Some(scale), _, _) => scale,
-            (None, Some(target), Some(mean)) => target / mean,
-            (None, _, _) => 1.0,
-        };
-        let arrival = arrival.scaled(factor);
-        rows(
-            draw,
-            block_tokens,
-            timed(sessions, &arrival, self.streams(draw)),
-        )
+    fn draw_profile(&self, profile: &Profile, ctx: &StageContext) -> Result<Drawn, StageError> {
+        let draws = (0..self.params.draws).map(|draw| {
+            ctx.check_cancelled()?;
+            Ok(profile.draw(self.params.requests, self.streams(draw)))
+        });
+        Ok(Drawn {
+            block_tokens: BLOCK_TOKENS,
+            draws: draws.collect::<Result<_, StageError>>()?,
+        })
     }
+
+    fn cut_trace(&self, ctx: &StageContext) -> Result<Drawn, StageError> {
+        let (cut, block_tokens) = match self.source(ctx)? {
+            Source::Recorded(recorded) => {
+                let replayed = self.params.arrival() == Arrival::Replay;
+                if replayed && !recorded.has_times {
+                    return Err(no_times(&recorded.file));
+                }
+                let block_tokens = recorded.block_tokens;
+                (trace::cut(recorded, &self.params)?, block_tokens)
+            }
+            Source::Fitted(model) => (model.draws(&self.params)?, BLOCK_TOKENS),
+        };
+        cut.warnings.into_iter().for_each(|text| ctx.warn(text));
+        Ok(Drawn {
+            block_tokens,
+            draws: cut.draws,
+        })
+    }
+
+    fn source(&self, ctx: &StageContext) -> Result<Source, StageError> {
+        let params = &self.params;
+        let trace = if params.url.is_empty() {
+            Content::open(&params.trace, ctx.file(WorkloadParams::TRACE)?)?
+        } else {
+            let fetched = trace::fetch(&params.url, &params.sha256, ctx)?;
+            Content::open(&params.url, &fetched)?
+        };
+        let lengths = match params.lengths.as_str() {
+            "" => None,
+            name => Some(Content::open(name, ctx.file(WorkloadParams::LENGTHS)?)?),
+        };
+        Ok(trace::read(&trace, lengths.as_ref(), params)?)
+    }
+}
+
+fn no_times(file: &str) -> StageError {
+    StageError::user(format!(
+        "{file} does not say when requests came: name the column by `columns = {{ arrival_s = \"…\" }}`, or set `arrival`, such as `arrival = {{ kind = \"poisson\", rps = 2.0 }}`"
+    ))
 }

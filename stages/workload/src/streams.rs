@@ -21,3 +21,23 @@ impl Streams {
         ChaCha8Rng::seed_from_u64(Digest::of_value("workload stream", &value).seed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::RngExt;
+
+    #[test]
+    fn each_seed_draw_and_purpose_has_its_own_numbers() {
+        let first = |seed, draw, purpose: &str| Streams { seed, draw }.rng(purpose).random::<u64>();
+        let base = first(1, 0, "arrivals");
+        assert_eq!(base, first(1, 0, "arrivals"));
+        for other in [
+            first(2, 0, "arrivals"),
+            first(1, 1, "arrivals"),
+            first(1, 0, "think"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

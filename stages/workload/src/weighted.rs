@@ -27,3 +27,21 @@ impl Weighted {
         index.min(self.cumulative.len().saturating_sub(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Streams;
+
+    #[test]
+    fn alternatives_come_up_by_their_weights() {
+        let mut rng = Streams { seed: 1, draw: 0 }.rng("test");
+        let weighted = Weighted::new([1.0, 0.0, 3.0]);
+        let mut counts = [0_u32; 3];
+        for _ in 0..4000 {
+            counts[weighted.pick(&mut rng)] += 1;
+        }
+        assert_eq!(counts[1], 0, "weight 0 never comes up");
+        assert!((900..1100).contains(&counts[0]), "{counts:?}");
+    }
+}
