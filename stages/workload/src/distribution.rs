@@ -385,6 +385,6 @@ mod tests {
         };
         assert_eq!(golden(&normal), [170, 360, 329, 157]);
         assert_eq!(golden(&lognormal(700.0, 1600.0)), [311, 1150, 927, 284]);
-        assert_eq!(golden(&uniform), [0, 0, 0, 0]);
+        assert_eq!(golden(&uniform), [184, 939, 848, 131]);
     }
 }

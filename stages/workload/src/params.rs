@@ -22,7 +22,7 @@ pub struct WorkloadParams {
     /// Replaces the arrivals of the profile, or of the trace.
     pub arrival: Option<Arrival>,
     /// Factor on the rate of first turns: 2 makes them come twice as fast. Pauses stay.
-    pub rate_scale: Option<f64>,
+    pub rate_scale: f64,
     /// Mean requests per second to which the rate is scaled instead. Each draw of a trace is
     /// stretched to have exactly this rate.
     pub target_rps: Option<f64>,
@@ -129,7 +129,7 @@ impl Default for WorkloadParams {
             draws: 6,
             seed: 0,
             arrival: None,
-            rate_scale: None,
+            rate_scale: 1.0,
             target_rps: None,
             trace: String::new(),
             url: String::new(),
@@ -250,13 +250,12 @@ impl WorkloadParams {
     }
 
     fn check_rate(&self, problems: &mut Problems) {
-        if let Some(scale) = self.rate_scale {
-            problems.positive("rate_scale", scale);
-        }
+        problems.positive("rate_scale", self.rate_scale);
+        let rescaled = self.rate_scale != 1.0;
         if let Some(target) = self.target_rps {
             problems.positive("target_rps", target);
             problems.require(
-                self.rate_scale.is_none(),
+                !rescaled,
                 "target_rps",
                 "cannot be combined with `rate_scale`: give one of them",
             );
@@ -272,9 +271,8 @@ impl WorkloadParams {
             key,
             "`replay` takes the times of a trace, and there is no `trace`",
         );
-        let scaled = self.rate_scale.is_some() || self.target_rps.is_some();
         problems.require(
-            !(scaled && matches!(arrival, Arrival::ClosedLoop { .. })),
+            !((rescaled || self.target_rps.is_some()) && matches!(arrival, Arrival::ClosedLoop { .. })),
             key,
             "a closed loop has no rate to scale: change `users`, or leave `rate_scale` and `target_rps` out",
         );
@@ -293,7 +291,9 @@ impl WorkloadParams {
             "a trace that is fetched needs the SHA-256 of its bytes, as 64 hex digits",
         );
         problems.require(
-            self.trace_format != TraceFormat::Servegen || !self.lengths.is_empty(),
+            !self.has_trace()
+                || self.trace_format != TraceFormat::Servegen
+                || !self.lengths.is_empty(),
             "lengths",
             "a ServeGen trace has rates only: name the file of its length distributions",
         );

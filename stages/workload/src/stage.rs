@@ -72,6 +72,11 @@ impl Stage for WorkloadStage {
             Some(profile) if !self.params.has_trace() => self.draw_profile(profile, ctx)?,
             Some(_) | None => self.cut_trace(ctx)?,
         };
+        if let Arrival::ClosedLoop { users, .. } = self.params.arrival() {
+            ctx.warn(format!(
+                "closed loop of {users} users: the rate is an outcome of the server, not an input; label the results so"
+            ));
+        }
         let timing = Timing::new(&self.params);
         let mut all = Vec::new();
         for (sessions, draw) in drawn.draws.into_iter().zip(0..) {

@@ -7,7 +7,7 @@ use crate::streams::Streams;
 #[derive(Debug)]
 pub(crate) struct Timing {
     arrival: Arrival,
-    rate_scale: Option<f64>,
+    rate_scale: f64,
     target_rps: Option<f64>,
 }
 
@@ -44,7 +44,7 @@ impl Timing {
     /// Factor on a rate.
     fn factor(&self, mean_rps: f64) -> f64 {
         let to_target = self.target_rps.map(|target| target / mean_rps);
-        self.rate_scale.or(to_target).unwrap_or(1.0)
+        to_target.unwrap_or(self.rate_scale)
     }
 
     fn drawn(&self, mut sessions: Vec<Session>, streams: Streams) -> Vec<Session> {

@@ -14,7 +14,8 @@ pub(crate) struct Cut {
 }
 
 /// Cuts a recording into consecutive draws of exactly so many requests; the last session of a
-/// draw may be cut short. Each draw's times start at 0.
+/// draw may be cut short. Each draw's times start at 0; ids of blocks stay as they are, so that
+/// draws share them as the recording does.
 pub(crate) fn cut(recorded: Recorded, params: &WorkloadParams) -> Result<Cut, TraceError> {
     let in_window = |request: &Request| params.window.holds(request.arrival_s);
     let chosen = recorded.requests.into_iter().filter(in_window).collect();

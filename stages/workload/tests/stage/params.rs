@@ -99,3 +99,18 @@ fn every_parameter_is_documented() {
         "{schema}"
     );
 }
+
+#[test]
+fn unknown_names_are_told_with_their_place() {
+    let with = profile("short_qa", "trace_format = \"azur\"\nsample = { evry = 2 }")
+        .replace("cv = 1.2", "cvv = 1.2");
+    assert_eq!(
+        param_errors(&with),
+        [
+            "trace_format: unknown variant `azur`, expected one of `auto`, `mooncake`, `azure`, `burstgpt`, `servegen`, `csv`, `parquet`",
+            "sample: unknown variant `evry`, expected `fraction` or `every`",
+            "profile.arrival.cvv: unknown field `cvv`, expected `rps` or `cv`",
+            "profile.arrival: missing field `cv`",
+        ]
+    );
+}

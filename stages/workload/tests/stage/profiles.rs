@@ -5,7 +5,7 @@ use sbt_engine::{StageKind, Table};
 use sbt_schemas::WorkloadRow;
 use sbt_workload::WorkloadKind;
 
-use crate::harness::{profile, rows};
+use crate::harness::{profile, rows, run};
 
 const NAMES: [&str; 3] = ["short_qa", "long_gen", "agent_like"];
 
@@ -24,7 +24,27 @@ fn first_rows(name: &str) -> Vec<String> {
 #[test]
 fn golden_first_rows_of_each_profile_do_not_change() {
     let found = NAMES.map(first_rows);
-    let expected = [[""; 4]; 3];
+    // session.turn, start or pause in seconds, tokens of prompt + answer
+    let expected = [
+        [
+            "0.0 0.011981 18+110",
+            "1.0 0.021899 285+99",
+            "2.0 0.024153 40+46",
+            "3.0 0.081633 58+76",
+        ],
+        [
+            "0.0 0.064126 954+800",
+            "1.0 0.108025 552+724",
+            "2.0 0.12106 645+334",
+            "3.0 0.345302 558+553",
+        ],
+        [
+            "0.0 0.002373 320+307",
+            "0.1 0.405008 807+293",
+            "0.2 0.512343 1280+181",
+            "0.3 0.265575 1641+254",
+        ],
+    ];
     assert_eq!(found, expected);
 }
 
@@ -108,7 +128,13 @@ fn scaled_rate_divides_the_arrivals() {
 fn closed_loop_chains_conversations_into_one_session_a_user() {
     let with =
         "requests = 60\ndraws = 1\narrival = { kind = \"closed_loop\", users = 4, pause_s = 9.0 }";
-    let rows = rows(&profile("agent_like", with));
+    let ran = run(&profile("agent_like", with)).unwrap();
+    assert!(
+        ran.warnings[0].starts_with("closed loop of 4 users"),
+        "{:?}",
+        ran.warnings
+    );
+    let rows = ran.rows;
     assert_eq!(rows.len(), 60);
     let starts: Vec<f64> = rows.iter().filter_map(|r| r.arrival_s).collect();
     assert_eq!(starts, [0.0, 0.5, 1.0, 1.5]);
