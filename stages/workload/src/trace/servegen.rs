@@ -16,10 +16,10 @@ use crate::streams::Streams;
 
 /// Length of a window where the file has only one: that of ServeGen's own data.
 const WINDOW_S: u64 = 600;
-/// Chosen: shorter mean gaps than a microsecond are no request rate, but a damaged file.
-const LEAST_GAP_S: f64 = 1e-6;
 
-/// A ServeGen model: for each window of time, how each client's requests follow each other.
+/// A ServeGen model: for each window of time, how many requests each client sends, and how they
+/// follow each other. Of a fit, only the shape is used: the number of requests was counted, while
+/// the mean of a fitted distribution is off by more than a factor of 2 in one row of twenty.
 #[derive(Debug)]
 pub(crate) struct ServeGen {
     file: String,
@@ -32,10 +32,11 @@ pub(crate) struct ServeGen {
 #[derive(Debug)]
 struct Client {
     id: u64,
-    gap_s: Gap,
+    requests: u64,
+    gap: Gap,
 }
 
-/// The distribution of the seconds between two requests.
+/// The distribution of the time between two requests, but for its scale.
 #[derive(Debug)]
 enum Gap {
     Gamma(Gamma<f64>),
@@ -51,6 +52,24 @@ impl Gap {
     }
 }
 
+impl Client {
+    /// Where in the window its requests come, from 0 to 1: the gaps before, between and after
+    /// them fill it.
+    fn places(&self, rng: &mut impl Rng) -> Vec<f64> {
+        let mut sum = 0.0;
+        let mut places: Vec<f64> = (0..self.requests)
+            .map(|_| {
+                sum += self.gap.sample(rng);
+                sum
+            })
+            .collect();
+        // very small shapes underflow to gaps of 0
+        let whole = (sum + self.gap.sample(rng)).max(f64::MIN_POSITIVE);
+        places.iter_mut().for_each(|place| *place /= whole);
+        places
+    }
+}
+
 impl ServeGen {
     /// Reads the rates, and the lengths of one category.
     pub(crate) fn read(
@@ -58,13 +77,23 @@ impl ServeGen {
         lengths: &Content,
         category: &str,
     ) -> Result<Self, TraceError> {
-        let windows = read_windows(trace)?;
-        let starts: Vec<u64> = windows.keys().copied().collect();
+        let rates = read_rates(trace)?;
+        let starts: Vec<u64> = rates.keys().copied().collect();
         let steps = starts.windows(2).map(|pair| pair[1] - pair[0]);
+        let window_s = steps.min().unwrap_or(WINDOW_S);
+        let client = |(id, rate_rps, gap): Rate| Client {
+            id,
+            requests: (rate_rps * window_s as f64).round() as u64,
+            gap,
+        };
+        let clients = |rates: Vec<Rate>| rates.into_iter().map(client).collect();
         Ok(Self {
             file: trace.name.clone(),
-            window_s: steps.min().unwrap_or(WINDOW_S),
-            windows,
+            windows: rates
+                .into_iter()
+                .map(|(start_s, rates)| (start_s, clients(rates)))
+                .collect(),
+            window_s,
             lengths: Lengths::read(lengths, category)?,
         })
     }
@@ -156,11 +185,9 @@ impl<'a> Drawing<'a> {
         }
         let mut sends: Vec<(f64, u64)> = Vec::new();
         for client in clients {
-            let mut time_s = start_s as f64 + client.gap_s.sample(&mut self.arrivals);
-            while time_s < end_s {
-                sends.push((time_s, client.id));
-                time_s += client.gap_s.sample(&mut self.arrivals);
-            }
+            let times = client.places(&mut self.arrivals).into_iter();
+            let times = times.map(|place| start_s as f64 + place * self.model.window_s as f64);
+            sends.extend(times.map(|time_s| (time_s, client.id)));
         }
         sends.retain(|(time_s, _)| self.params.window.holds(*time_s));
         sends.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -192,46 +219,39 @@ impl<'a> Drawing<'a> {
     }
 }
 
-fn read_windows(trace: &Content) -> Result<BTreeMap<u64, Vec<Client>>, TraceError> {
+/// An active client of a window, before the length of a window is known.
+type Rate = (u64, f64, Gap);
+
+fn read_rates(trace: &Content) -> Result<BTreeMap<u64, Vec<Rate>>, TraceError> {
     let records = csv_records(&trace.name, &trace.bytes)?;
     let header = &records.header;
     let id = header.need("client_id")?;
     let start = header.need("window_start_s")?;
+    let rate = header.need("rate_rps")?;
     let pattern = header.need("pattern")?;
     let shape = header.need("param1")?;
-    let scale = header.need("param2")?;
-    let mut windows: BTreeMap<u64, Vec<Client>> = BTreeMap::new();
+    let mut windows: BTreeMap<u64, Vec<Rate>> = BTreeMap::new();
     for record in records.rows {
         let record = record?;
         let clients = windows.entry(record.whole(start)?).or_default();
-        if let Some(gap_s) = gap(&record, pattern, shape, scale)? {
-            let id = record.whole(id)?;
-            clients.push(Client { id, gap_s });
+        if let Some(gap) = gap(&record, pattern, shape)? {
+            clients.push((record.whole(id)?, record.number(rate)?, gap));
         }
     }
     Ok(windows)
 }
 
 /// The gaps of a row; none where the client is idle.
-fn gap(
-    record: &Record,
-    pattern: Column,
-    shape: Column,
-    scale: Column,
-) -> Result<Option<Gap>, TraceError> {
+fn gap(record: &Record, pattern: Column, shape: Column) -> Result<Option<Gap>, TraceError> {
     if record.text(pattern).is_empty() {
         return Ok(None);
     }
-    let (k, theta) = (record.number(shape)?, record.number(scale)?);
-    let fitted = match record.text(pattern) {
-        "Gamma" if k * theta >= LEAST_GAP_S => Gamma::new(k, theta).ok().map(Gap::Gamma),
-        "Weibull" if theta >= LEAST_GAP_S => Weibull::new(theta, k).ok().map(Gap::Weibull),
-        "Gamma" | "Weibull" => None,
+    let k = record.number(shape)?;
+    let gap = match record.text(pattern) {
+        "Gamma" => Gamma::new(k, 1.0).ok().map(Gap::Gamma),
+        "Weibull" => Weibull::new(1.0, k).ok().map(Gap::Weibull),
         _ => return Err(record.unexpected(pattern, "`Gamma`, `Weibull`, or nothing when idle")),
     };
-    let expected =
-        "the scale in seconds of a distribution of gaps, with its shape in `param1`, both above 0";
-    fitted
-        .map(Some)
-        .ok_or_else(|| record.unexpected(scale, expected))
+    let gap = gap.ok_or_else(|| record.unexpected(shape, "a shape above 0"))?;
+    Ok(Some(gap))
 }

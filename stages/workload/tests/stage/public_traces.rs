@@ -94,3 +94,19 @@ fn servegen_reasoning_draws_long_answers() {
     let output = mean(ran.rows.iter().map(|r| r.output_tokens));
     assert!(output > 500.0, "{output}");
 }
+
+#[test]
+fn sampled_servegen_language_comes_at_its_share_of_the_rate() {
+    let with = "lengths = \"servegen_length_distributions.csv.gz\"\nlengths_category = \"language/m-small\"\n\
+        requests = 400\ndraws = 1\nwindow = { start_s = 36000 }\nsample = { fraction = 0.005 }";
+    let Some(ran) = on("servegen_language_m-small_trace.csv.gz", with) else {
+        return;
+    };
+    // all clients together send 1,038.56 requests a second in the window from 36,000 s
+    let expected = 400.0 / (1038.56 * 0.005);
+    let end = ran.rows[399].arrival_s.unwrap();
+    assert!(
+        (end / expected - 1.0).abs() < 0.15,
+        "{end}, expected {expected}"
+    );
+}

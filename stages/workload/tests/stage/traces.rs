@@ -226,12 +226,15 @@ fn arrival_of_a_trace_can_be_replaced() {
 const SERVEGEN: &str = "trace = \"servegen_trace.csv\"\nlengths = \"servegen_lengths.csv\"\nlengths_category = \"chat\"\n";
 
 #[test]
-fn servegen_draws_requests_at_the_fitted_rates() {
+fn servegen_draws_requests_at_the_counted_rates() {
     let window = "window = { start_s = 600 }\nrequests = 1200\ndraws = 2";
     let rows = rows(&format!("{SERVEGEN}{window}"));
     assert_eq!(rows.len(), 2400);
     let end = rows[1199].arrival_s.unwrap();
-    assert!((1200.0 / end / 2.5 - 1.0).abs() < 0.1, "2.5 rps: {end}");
+    assert!(
+        (1200.0 / end / 2.5 - 1.0).abs() < 0.1,
+        "1500 requests in 600 s: {end}"
+    );
     assert!(
         rows.iter()
             .all(|r| [100, 200].contains(&r.prompt_tokens) && r.output_tokens == 10)
