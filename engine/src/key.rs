@@ -37,7 +37,7 @@ impl<'a> StageKey<'a> {
     ) -> Self {
         Self {
             kind: stage.kind.name(),
-            params: stage.stage.key_params(),
+            params: stage.key_params(),
             inputs,
             files,
             env: &stage.env,

@@ -1,8 +1,10 @@
 //! Pipelines, their DAG, keys, store and runs. Knows no stage kind and no LLM.
 
+mod diagnostic;
 mod digest;
 mod event;
 mod expr;
+mod graph;
 mod key;
 mod lockfile;
 mod pipeline;
@@ -14,12 +16,13 @@ mod stage;
 mod store;
 mod table;
 
+pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, SourceText};
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
 pub use expr::{Expr, ExprError};
 pub use key::Difference;
 pub use lockfile::{check_lock, lock_path, write_lock};
-pub use pipeline::{CachePolicy, Plan, PlannedStage, Wire};
+pub use pipeline::{CachePolicy, LoadOptions, Plan, PlannedStage, Wire, load};
 pub use reference::find_table;
 pub use results::place;
 pub use run::{

@@ -36,7 +36,8 @@ pub struct PlannedStage {
     /// Where its inputs come from, by input name. More than one wire: the tables are
     /// concatenated in this order, with the axes of their stages as columns.
     pub inputs: BTreeMap<String, Vec<Wire>>,
-    /// Files that parameters name, by [`crate::FileParam::name`], as absolute paths that exist.
+    /// Files that parameters name, by [`crate::FileParam::name`], and those of `${file:…}`, as
+    /// `file:1`, `file:2` in the order of their use; absolute paths that exist.
     pub files: BTreeMap<String, PathBuf>,
     /// Variables of the environment that enter the key: those of [`Stage::env`] and every
     /// `${env.X}`; null when not set.
@@ -51,6 +52,53 @@ pub struct PlannedStage {
     pub cache: CachePolicy,
     /// False: the stage is left out, and what needs it too.
     pub enabled: bool,
+}
+
+impl PlannedStage {
+    /// [`Stage::key_params`] as they enter the key: a path that came from `${file:…}` is replaced
+    /// by its name in [`Self::files`], so that a checkout elsewhere has the same key. The file's
+    /// content enters beside it. A stage that rewrites such a path keeps it in its key, which
+    /// costs a run and nothing else.
+    #[must_use]
+    pub fn key_params(&self) -> Value {
+        let mut params = self.stage.key_params();
+        let files = self.files.iter();
+        let referenced = files.filter(|(name, _)| name.starts_with(REFERENCED));
+        let mut names: Vec<(&str, &str)> = referenced
+            .filter_map(|(name, path)| Some((path.to_str()?, name.as_str())))
+            .collect();
+        // A path that begins with another one is replaced as a whole.
+        names.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        if !names.is_empty() {
+            rename(&mut params, &names);
+        }
+        params
+    }
+}
+
+/// Leads the names of files that `${file:…}` names.
+const REFERENCED: &str = "file:";
+
+/// Names for the files of `${file:…}`, in the order of their use.
+pub(crate) fn referenced_files(paths: &[PathBuf]) -> BTreeMap<String, PathBuf> {
+    let paths = paths.iter().enumerate();
+    let named = paths.map(|(i, path)| (format!("{REFERENCED}{}", i + 1), path.clone()));
+    named.collect()
+}
+
+fn rename(value: &mut Value, names: &[(&str, &str)]) {
+    match value {
+        Value::String(text) => {
+            for (path, name) in names {
+                if text.contains(path) {
+                    *text = text.replace(path, name);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename(item, names)),
+        Value::Object(map) => map.values_mut().for_each(|item| rename(item, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// One output of another stage instance.

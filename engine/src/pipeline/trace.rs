@@ -1,0 +1,93 @@
+use serde_json::Value as Json;
+
+use super::layers::{Layers, child};
+use super::reference::{self, Reference};
+use super::resolve::Axes;
+use super::trail::keys;
+
+/// Follows references no deeper than this: a cycle was reported before.
+const DEEPEST: usize = 32;
+
+/// Finds out where a resolved value was written, following the references that it came through.
+pub(crate) struct Trace<'a> {
+    pub(crate) layers: &'a Layers,
+    pub(crate) stage: &'a str,
+    /// Axes of the instance; none outside of stages.
+    pub(crate) axes: Option<&'a Axes>,
+}
+
+impl Trace<'_> {
+    /// The entry of the document that a value of the stage came from. What does not exist is
+    /// looked for in the table where it would be.
+    pub(crate) fn origin(&self, path: &[String]) -> Vec<String> {
+        let mut path = path.to_vec();
+        for _ in 0..DEEPEST {
+            match self.redirect(&path) {
+                Some(next) => path = next,
+                None => break,
+            }
+        }
+        path
+    }
+
+    /// The path behind the first whole-string reference on the way.
+    fn redirect(&self, path: &[String]) -> Option<Vec<String>> {
+        let mut at = self.layers.root().get(path.first()?)?;
+        for depth in 1..=path.len() {
+            if let Some(text) = at.as_str()
+                && let Some(reference) = reference::whole(text)
+            {
+                let mut target = self.target(&reference)?;
+                target.extend_from_slice(&path[depth..]);
+                return Some(target);
+            }
+            at = child(at, path.get(depth)?)?;
+        }
+        None
+    }
+
+    fn target(&self, reference: &Reference<'_>) -> Option<Vec<String>> {
+        match reference {
+            Reference::Params(names) => {
+                let mut path = keys(["params"]);
+                path.extend(names.iter().map(|name| (*name).to_owned()));
+                Some(path)
+            }
+            Reference::Matrix(axis) => {
+                let path = keys(["stages", self.stage, "matrix", axis]);
+                let index = self.index_of(axis, &path)?;
+                Some([path, vec![index.to_string()]].concat())
+            }
+            Reference::Env(..) | Reference::File(..) => None,
+        }
+    }
+
+    /// Which value of an axis the instance has, where the values are written as such.
+    fn index_of(&self, axis: &str, path: &[String]) -> Option<usize> {
+        let wanted = self.axes?.get(axis)?;
+        let mut path = path.to_vec();
+        while let Some(next) = self.redirect(&path) {
+            path = next;
+        }
+        let items = self.layers.find(&path)?.as_array()?;
+        let is_wanted = |value| super::toml_value::json(value) == *wanted;
+        items.iter().position(is_wanted)
+    }
+}
+
+/// Where in a resolved value a text stands.
+pub(crate) fn find_text(value: &Json, text: &str) -> Option<Vec<String>> {
+    let inside = |key: String, value: &Json| {
+        let rest = find_text(value, text)?;
+        Some([vec![key], rest].concat())
+    };
+    match value {
+        Json::String(found) => (found == text).then(Vec::new),
+        Json::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(i, item)| inside(i.to_string(), item))
+        }
+        Json::Object(map) => map.iter().find_map(|(k, v)| inside(k.clone(), v)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => None,
+    }
+}

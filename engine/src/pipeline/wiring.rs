@@ -1,0 +1,279 @@
+use std::collections::BTreeMap;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::instance::{InputDoc, Instance, Ready};
+use super::layers::Layers;
+use super::matrix::plain;
+use super::output::choose_output;
+use super::plan::Wire;
+use super::report::Report;
+use super::spans::Part;
+use super::trail::keys;
+use crate::diagnostic::Diagnostic;
+use crate::graph::{cycle_through, stable_order};
+use crate::stage::nearest_name;
+
+/// Connects instances; what is wrong with a connection is reported once both ends are known to
+/// be right.
+pub(crate) struct Wiring<'a> {
+    instances: &'a [Instance],
+    layers: &'a Layers,
+    /// Stages in the order of the file, with their instances.
+    stages: Vec<(&'a str, Vec<usize>)>,
+    numbers: BTreeMap<&'a str, usize>,
+    ids: BTreeMap<&'a str, usize>,
+    /// From what is read to its reader, with the entry that says so.
+    reads: DiGraph<(), Vec<String>>,
+}
+
+/// Instances in the order of the plan, and where their inputs come from.
+pub(crate) struct Wired {
+    pub(crate) order: Vec<usize>,
+    /// By instance; the wires' stages are instances, not yet positions in the plan.
+    pub(crate) inputs: Vec<BTreeMap<String, Vec<Wire>>>,
+}
+
+impl<'a> Wiring<'a> {
+    pub(crate) fn new(instances: &'a [Instance], layers: &'a Layers) -> Self {
+        let mut wiring = Self {
+            instances,
+            layers,
+            stages: Vec::new(),
+            numbers: BTreeMap::new(),
+            ids: BTreeMap::new(),
+            reads: DiGraph::new(),
+        };
+        for (i, instance) in instances.iter().enumerate() {
+            wiring.ids.insert(&instance.id, i);
+            match wiring.numbers.get(instance.name.as_str()) {
+                Some(&stage) => wiring.stages[stage].1.push(i),
+                None => {
+                    wiring.numbers.insert(&instance.name, wiring.stages.len());
+                    wiring.stages.push((&instance.name, vec![i]));
+                    wiring.reads.add_node(());
+                }
+            }
+        }
+        wiring
+    }
+
+    pub(crate) fn connect(mut self, report: &mut Report<'_>) -> Wired {
+        let instances = self.instances.iter();
+        let inputs = instances
+            .map(|reader| self.inputs_of(reader, report))
+            .collect();
+        self.report_cycles(report);
+        let order = stable_order(&self.reads);
+        let instances = order
+            .into_iter()
+            .flat_map(|stage| self.stages[stage].1.clone());
+        Wired {
+            order: instances.collect(),
+            inputs,
+        }
+    }
+
+    fn inputs_of(
+        &mut self,
+        reader: &Instance,
+        report: &mut Report<'_>,
+    ) -> BTreeMap<String, Vec<Wire>> {
+        let mut inputs = BTreeMap::new();
+        for input in &reader.inputs {
+            let known = reader.ready.as_ref().is_none_or(|ready| {
+                let known = ready.stage.open_inputs()
+                    || ready.inputs.iter().any(|known| known.name == input.name);
+                if !known {
+                    unknown_input(reader, ready, &input.name, report);
+                }
+                known
+            });
+            let wires = self.wires(reader, input, known, report);
+            inputs.insert(input.name.clone(), wires);
+        }
+        for missing in missing_inputs(reader) {
+            let message = format!("stage `{}`: input `{missing}` is not wired", reader.name);
+            let help = format!("add `inputs = {{ {missing} = \"STAGE\" }}`");
+            let problem = Diagnostic::new("sbt::wiring::missing", message).help(help);
+            let path = keys(["stages", &reader.name, "inputs"]);
+            report.at(problem, &path, Part::Key, "");
+        }
+        inputs
+    }
+
+    fn wires(
+        &mut self,
+        reader: &Instance,
+        input: &InputDoc,
+        known: bool,
+        report: &mut Report<'_>,
+    ) -> Vec<Wire> {
+        let mut wires = Vec::new();
+        for (source, at) in &input.sources {
+            let (stage, output) = split(source);
+            let Some(found) = self.find(stage) else {
+                self.unknown_stage(reader, stage, at, report);
+                continue;
+            };
+            self.note_read(&found, reader, at);
+            let matching = self.matching(found, stage, reader, at, report);
+            let Some(ready) = reader.ready.as_ref().filter(|_| known) else {
+                continue;
+            };
+            let wanted = ready.inputs.iter().find(|wanted| wanted.name == input.name);
+            for number in matching {
+                let Some(from) = &self.instances[number].ready else {
+                    continue;
+                };
+                let chosen =
+                    wanted.map(|wanted| choose_output(stage, &from.outputs, output, wanted));
+                match chosen {
+                    Some(Ok(output)) => wires.push(Wire {
+                        stage: number,
+                        output,
+                    }),
+                    Some(Err(mut problem)) => {
+                        problem.message = format!("stage `{}`: {}", reader.name, problem.message);
+                        report.at(problem, at, Part::Value, "");
+                    }
+                    None => {}
+                }
+            }
+        }
+        wires
+    }
+
+    /// Instances of a stage, or the one of this id.
+    fn find(&self, stage: &str) -> Option<Vec<usize>> {
+        if let Some(&number) = self.numbers.get(stage) {
+            return Some(self.stages[number].1.clone());
+        }
+        self.ids.get(stage).map(|&number| vec![number])
+    }
+
+    /// Those whose axes agree with the reader's.
+    fn matching(
+        &self,
+        found: Vec<usize>,
+        stage: &str,
+        reader: &Instance,
+        at: &[String],
+        report: &mut Report<'_>,
+    ) -> Vec<usize> {
+        let agrees = |axes: &super::resolve::Axes| {
+            let mut shared = axes
+                .iter()
+                .filter_map(|(axis, v)| Some((v, reader.axes.get(axis)?)));
+            shared.all(|(theirs, own)| theirs == own)
+        };
+        let all_ready = found.iter().all(|&i| self.instances[i].ready.is_some());
+        let matching: Vec<usize> = found
+            .into_iter()
+            .filter(|&i| agrees(&self.instances[i].axes))
+            .collect();
+        if matching.is_empty() && all_ready {
+            let axes: Vec<String> = reader
+                .axes
+                .iter()
+                .map(|(axis, value)| format!("{axis} = {}", plain(value)))
+                .collect();
+            let message = format!(
+                "stage `{}`: no instance of `{stage}` has {}",
+                reader.name,
+                axes.join(", ")
+            );
+            let help = "stages with an axis of the same name are matched by its value";
+            let problem = Diagnostic::new("sbt::wiring::axes", message).help(help.to_owned());
+            report.at(problem, at, Part::Value, "");
+        }
+        matching
+    }
+
+    fn note_read(&mut self, found: &[usize], reader: &Instance, at: &[String]) {
+        let reader = self.numbers[reader.name.as_str()];
+        for &number in found {
+            let read = self.numbers[self.instances[number].name.as_str()];
+            let (from, to) = (NodeIndex::new(read), NodeIndex::new(reader));
+            if self.reads.find_edge(from, to).is_none() {
+                self.reads.add_edge(from, to, at.to_vec());
+            }
+        }
+    }
+
+    fn unknown_stage(
+        &self,
+        reader: &Instance,
+        stage: &str,
+        at: &[String],
+        report: &mut Report<'_>,
+    ) {
+        if self.layers.doubt.names {
+            return;
+        }
+        let names = self.stages.iter().map(|(name, _)| *name);
+        let ids = self.ids.keys().copied().filter(|_| stage.contains('['));
+        let near = nearest_name(stage, names.chain(ids));
+        let help = near.map(|near| format!("did you mean `{near}`?"));
+        let message = format!("stage `{}`: no stage is named `{stage}`", reader.name);
+        let problem = Diagnostic::new("sbt::wiring::stage", message).help(help);
+        report.at(problem, at, Part::Value, "");
+    }
+
+    fn report_cycles(&self, report: &mut Report<'_>) {
+        for cycle in cycle_through(&self.reads) {
+            let name = |node: NodeIndex| self.stages[node.index()].0;
+            let mut names: Vec<&str> = cycle.iter().map(|&node| name(node)).collect();
+            names.push(names[0]);
+            let message = format!("stages need each other: {}", names.join(" → "));
+            let mut problem = Diagnostic::new("sbt::graph::cycle", message)
+                .help("one of them must do without the other".to_owned());
+            for (i, &from) in cycle.iter().enumerate() {
+                let to = cycle[(i + 1) % cycle.len()];
+                let Some(edge) = self.reads.find_edge(from, to) else {
+                    continue;
+                };
+                let text = format!("`{}` reads `{}`", name(to), name(from));
+                problem = report.labelled(problem, &self.reads[edge], Part::Value, &text);
+            }
+            report.push(problem);
+        }
+    }
+}
+
+/// `stage` or `stage.output`; the id of an instance may hold dots within its brackets.
+fn split(source: &str) -> (&str, Option<&str>) {
+    let after = source.rfind(']').map_or(0, |bracket| bracket + 1);
+    match source[after..].split_once('.') {
+        Some((rest, output)) => (&source[..after + rest.len()], Some(output)),
+        None => (source, None),
+    }
+}
+
+fn missing_inputs(reader: &Instance) -> Vec<&str> {
+    let Some(ready) = &reader.ready else {
+        return Vec::new();
+    };
+    let wired = |name: &str| {
+        let mut inputs = reader.inputs.iter();
+        inputs.any(|input| input.name == name && !input.sources.is_empty())
+    };
+    let missing = ready
+        .inputs
+        .iter()
+        .filter(|i| !i.optional && !wired(&i.name));
+    missing.map(|input| input.name.as_str()).collect()
+}
+
+fn unknown_input(reader: &Instance, ready: &Ready, name: &str, report: &mut Report<'_>) {
+    let names: Vec<&str> = ready.inputs.iter().map(|i| i.name.as_str()).collect();
+    let help = match nearest_name(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => format!("`{}` has no inputs", ready.kind.name()),
+        None => format!("`{}` has: {}", ready.kind.name(), names.join(", ")),
+    };
+    let message = format!("stage `{}`: no input is named `{name}`", reader.name);
+    let problem = Diagnostic::new("sbt::wiring::input", message).help(help);
+    let path = keys(["stages", &reader.name, "inputs", name]);
+    report.at(problem, &path, Part::Key, "");
+}
