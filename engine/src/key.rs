@@ -126,7 +126,8 @@ mod tests {
         let components = json!({"kind": "k", "params": {"x": 0.5}, "revision": 1});
         assert_eq!(
             key_of(&components).to_string(),
-            Digest::of(b"sbt-stage-v1\n{\"kind\":\"k\",\"params\":{\"x\":0.5},\"revision\":1}").to_string()
+            Digest::of(b"sbt-stage-v1\n{\"kind\":\"k\",\"params\":{\"x\":0.5},\"revision\":1}")
+                .to_string()
         );
     }
 

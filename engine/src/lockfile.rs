@@ -32,20 +32,26 @@ pub fn lock_path(pipeline: &Path) -> PathBuf {
 }
 
 fn lock_of(plan: &Plan, report: &RunReport) -> Lock {
-    let stages = plan.stages.iter().zip(&report.stages).filter_map(|(planned, stage)| {
-        let manifest = stage.manifest()?;
-        let outputs = if planned.stage.measured() {
-            BTreeMap::new()
-        } else {
-            let outputs = manifest.outputs.iter();
-            outputs.map(|(name, output)| (name.clone(), output.digest())).collect()
-        };
-        let locked = Locked {
-            key: manifest.key,
-            outputs,
-        };
-        Some((stage.id.clone(), locked))
-    });
+    let stages = plan
+        .stages
+        .iter()
+        .zip(&report.stages)
+        .filter_map(|(planned, stage)| {
+            let manifest = stage.manifest()?;
+            let outputs = if planned.stage.measured() {
+                BTreeMap::new()
+            } else {
+                let outputs = manifest.outputs.iter();
+                outputs
+                    .map(|(name, output)| (name.clone(), output.digest()))
+                    .collect()
+            };
+            let locked = Locked {
+                key: manifest.key,
+                outputs,
+            };
+            Some((stage.id.clone(), locked))
+        });
     Lock {
         stages: stages.collect(),
     }
@@ -57,10 +63,14 @@ fn lock_of(plan: &Plan, report: &RunReport) -> Lock {
 /// When it cannot be written.
 pub fn write_lock(plan: &Plan, report: &RunReport) -> Result<PathBuf, RunError> {
     let path = lock_path(&plan.path);
-    let mut text = "# Written by `sbt run --lock`; checked by `sbt run --locked`.\n[stages]\n".to_owned();
+    let mut text =
+        "# Written by `sbt run --lock`; checked by `sbt run --locked`.\n[stages]\n".to_owned();
     for (stage, locked) in lock_of(plan, report).stages {
-        let outputs: Vec<String> =
-            locked.outputs.iter().map(|(name, digest)| format!("{name} = \"{digest}\"")).collect();
+        let outputs: Vec<String> = locked
+            .outputs
+            .iter()
+            .map(|(name, digest)| format!("{name} = \"{digest}\""))
+            .collect();
         let stage = toml::Value::String(stage);
         text.push_str(&format!(
             "{stage} = {{ key = \"{}\", outputs = {{ {} }} }}\n",
@@ -97,16 +107,36 @@ pub fn check_lock(
             (Some(_), _) => {}
         }
     }
-    let gone = lock.stages.keys().filter(|name| !keys.iter().any(|(stage, _)| stage == *name));
-    lines.extend(gone.map(|name| format!("{name}: in {} and no longer in the pipeline", path.display())));
-    let now = report.map(|report| lock_of(plan, report)).unwrap_or_default();
+    let gone = lock
+        .stages
+        .keys()
+        .filter(|name| !keys.iter().any(|(stage, _)| stage == *name));
+    lines.extend(gone.map(|name| {
+        format!(
+            "{name}: in {} and no longer in the pipeline",
+            path.display()
+        )
+    }));
+    let now = report
+        .map(|report| lock_of(plan, report))
+        .unwrap_or_default();
     for (stage, locked) in now.stages {
-        let Some(earlier) = lock.stages.get(&stage).filter(|earlier| earlier.key == locked.key) else {
+        let Some(earlier) = lock
+            .stages
+            .get(&stage)
+            .filter(|earlier| earlier.key == locked.key)
+        else {
             continue;
         };
         for (output, digest) in &locked.outputs {
-            if earlier.outputs.get(output).is_some_and(|earlier| earlier != digest) {
-                lines.push(format!("{stage}: output `{output}` has other bytes under the same key"));
+            if earlier
+                .outputs
+                .get(output)
+                .is_some_and(|earlier| earlier != digest)
+            {
+                lines.push(format!(
+                    "{stage}: output `{output}` has other bytes under the same key"
+                ));
             }
         }
     }
@@ -138,7 +168,11 @@ fn changed(store: &Store, before: &Digest, after: &Digest) -> String {
     match (components(before), components(after)) {
         (Some(before), Some(after)) => {
             let parts = differences(&before, &after);
-            parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            parts
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
         }
         _ => format!("key {} -> {}", before.short(), after.short()),
     }

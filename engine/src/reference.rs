@@ -24,7 +24,10 @@ pub fn find_table(reference: &str, store: &Store, log: &RunLog) -> Result<Table,
     let mut tables = Vec::new();
     let mut known = Vec::new();
     for entry in log.stages(&run) {
-        let Some(manifest) = entry.key.and_then(|key| store.manifest(&key.parse().ok()?).ok()) else {
+        let Some(manifest) = entry
+            .key
+            .and_then(|key| store.manifest(&key.parse().ok()?).ok())
+        else {
             continue;
         };
         let name = entry.stage.split('[').next().unwrap_or_default();
@@ -37,7 +40,10 @@ pub fn find_table(reference: &str, store: &Store, log: &RunLog) -> Result<Table,
                 && (port == output || (output.is_empty() && manifest.outputs.len() == 1));
             if wanted {
                 let bytes = store.get(digest).map_err(|_| {
-                    user(format!("the table of `{}` is damaged or gone; run again", entry.stage))
+                    user(format!(
+                        "the table of `{}` is damaged or gone; run again",
+                        entry.stage
+                    ))
                 })?;
                 tables.push(with_axes(Table::from_parquet(bytes)?, &axes(&entry.stage))?);
             }
@@ -45,7 +51,10 @@ pub fn find_table(reference: &str, store: &Store, log: &RunLog) -> Result<Table,
     }
     if tables.is_empty() {
         let near = nearest_name(rest, known.iter().map(String::as_str));
-        let help = near.map_or_else(|| known.join(", "), |name| format!("did you mean `{name}`?"));
+        let help = near.map_or_else(
+            || known.join(", "),
+            |name| format!("did you mean `{name}`?"),
+        );
         return Err(user(format!("run {run} has no table `{rest}`; {help}")));
     }
     concat(tables)
@@ -62,18 +71,26 @@ fn read_file(path: &Path) -> Result<Table, RunError> {
 /// The newest run of a pipeline that has results, or the run of that name.
 fn find_run(name: &str, log: &RunLog) -> Result<String, RunError> {
     let runs = log.runs();
-    let newest = runs.iter().rev().find(|run| run.pipeline == name && run.took_s.is_some());
+    let newest = runs
+        .iter()
+        .rev()
+        .find(|run| run.pipeline == name && run.took_s.is_some());
     match newest {
         Some(run) => Ok(run.run.clone()),
         None => log.find(name).map(|run| run.run).map_err(|_| {
-            RunError::User(format!("no pipeline and no run `{name}` in this store; `sbt runs` lists them"))
+            RunError::User(format!(
+                "no pipeline and no run `{name}` in this store; `sbt runs` lists them"
+            ))
         }),
     }
 }
 
 /// Axes of an instance such as `search[sampler=nsga2]`.
 fn axes(id: &str) -> std::collections::BTreeMap<String, serde_json::Value> {
-    let inner = id.split_once('[').and_then(|(_, rest)| rest.strip_suffix(']')).unwrap_or("");
+    let inner = id
+        .split_once('[')
+        .and_then(|(_, rest)| rest.strip_suffix(']'))
+        .unwrap_or("");
     inner
         .split(',')
         .filter_map(|pair| pair.split_once('='))

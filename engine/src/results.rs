@@ -21,7 +21,9 @@ const MARKER: &str = ".sbt-results";
 pub fn place(plan: &Plan, report: &RunReport, store: &Store, out: &Path) -> Result<(), RunError> {
     let contents = contents(plan, report);
     let identity = identity(&contents);
-    if fs::read_to_string(out.join(MARKER)).is_ok_and(|text| text == identity) && whole(out, &contents) {
+    if fs::read_to_string(out.join(MARKER)).is_ok_and(|text| text == identity)
+        && whole(out, &contents)
+    {
         return Ok(());
     }
     refuse_foreign(out)?;
@@ -48,7 +50,9 @@ fn contents(plan: &Plan, report: &RunReport) -> BTreeMap<String, Content> {
         for (name, output) in stage.outputs() {
             match output {
                 StoredOutput::Folder { files } => {
-                    let files = files.iter().map(|(path, d)| (path.clone(), Content::Object(*d)));
+                    let files = files
+                        .iter()
+                        .map(|(path, d)| (path.clone(), Content::Object(*d)));
                     contents.extend(files);
                 }
                 StoredOutput::Table { digest, .. } => tables
@@ -59,7 +63,11 @@ fn contents(plan: &Plan, report: &RunReport) -> BTreeMap<String, Content> {
             }
         }
     }
-    contents.extend(tables.into_iter().map(|(path, parts)| (path, Content::Tables(parts))));
+    contents.extend(
+        tables
+            .into_iter()
+            .map(|(path, parts)| (path, Content::Tables(parts))),
+    );
     contents
 }
 
@@ -71,7 +79,10 @@ fn identity(contents: &BTreeMap<String, Content>) -> String {
             format!("{path} {}\n", digests.join("+"))
         }
     });
-    format!("placed by sbt; it may replace or remove this folder\n{}", lines.collect::<String>())
+    format!(
+        "placed by sbt; it may replace or remove this folder\n{}",
+        lines.collect::<String>()
+    )
 }
 
 fn whole(out: &Path, contents: &BTreeMap<String, Content>) -> bool {
@@ -122,7 +133,10 @@ fn write_all(
 
 fn object(store: &Store, digest: &Digest) -> Result<Vec<u8>, RunError> {
     store.get(digest).map_err(|_| {
-        RunError::User(format!("object {} was damaged while it was placed; run again", digest.short()))
+        RunError::User(format!(
+            "object {} was damaged while it was placed; run again",
+            digest.short()
+        ))
     })
 }
 
@@ -132,7 +146,10 @@ fn table(store: &Store, parts: &[(Digest, BTreeMap<String, Value>)]) -> Result<V
     }
     let mut tables = Vec::new();
     for (digest, axes) in parts {
-        tables.push(with_axes(Table::from_parquet(object(store, digest)?)?, axes)?);
+        tables.push(with_axes(
+            Table::from_parquet(object(store, digest)?)?,
+            axes,
+        )?);
     }
     Ok(concat(tables)?.to_parquet()?)
 }

@@ -116,7 +116,10 @@ impl RunLog {
     pub fn open(store: &Store, events: &dyn EventSink) -> Self {
         let path = store.root().join("runs.sqlite");
         let opened = connect(&path).or_else(|error| {
-            warn(events, format!("the run log is damaged ({error}) and was set aside"));
+            warn(
+                events,
+                format!("the run log is damaged ({error}) and was set aside"),
+            );
             store.quarantine(&path).map_err(|e| e.to_string())?;
             connect(&path)
         });
@@ -157,13 +160,21 @@ impl RunLog {
             let transaction = connection.transaction()?;
             transaction.execute(
                 "UPDATE runs SET took_s = ?2, outcome = ?3, ran = ?4, hits = ?5 WHERE run = ?1",
-                params![report.run, report.took_s, report.outcome(), ran as i64, hits as i64],
+                params![
+                    report.run,
+                    report.took_s,
+                    report.outcome(),
+                    ran as i64,
+                    hits as i64
+                ],
             )?;
             {
                 let mut insert = transaction.prepare(
                     "INSERT OR REPLACE INTO stages VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 )?;
-                for (position, (stage, planned)) in report.stages.iter().zip(&plan.stages).enumerate() {
+                for (position, (stage, planned)) in
+                    report.stages.iter().zip(&plan.stages).enumerate()
+                {
                     let (fate, error) = words(&stage.fate);
                     insert.execute(params![
                         report.run,
@@ -213,14 +224,19 @@ impl RunLog {
     pub fn find(&self, name: &str) -> Result<RunEntry, String> {
         if name == "last" {
             let newest = self.select_runs("ORDER BY run DESC LIMIT 1", []);
-            return newest.into_iter().next().ok_or_else(|| "there are no runs yet".to_owned());
+            return newest
+                .into_iter()
+                .next()
+                .ok_or_else(|| "there are no runs yet".to_owned());
         }
         let like = format!("{}%", name.replace(['%', '_'], ""));
         let mut found = self.select_runs("WHERE run LIKE ?1 ORDER BY run", [like]);
         match (found.len(), found.pop()) {
             (1, Some(run)) => Ok(run),
             (0, _) => Err(format!("no run `{name}`; `sbt runs` lists them")),
-            (n, _) => Err(format!("{n} runs start with `{name}`; give more of the name")),
+            (n, _) => Err(format!(
+                "{n} runs start with `{name}`; give more of the name"
+            )),
         }
     }
 
@@ -275,7 +291,10 @@ impl RunLog {
             )
         });
         let (ran, known) = counts.unwrap_or((None, None));
-        (ran.unwrap_or(0).unsigned_abs(), known.unwrap_or(0).unsigned_abs())
+        (
+            ran.unwrap_or(0).unsigned_abs(),
+            known.unwrap_or(0).unsigned_abs(),
+        )
     }
 
     fn select_runs(&self, rest: &str, arguments: impl rusqlite::Params) -> Vec<RunEntry> {
@@ -358,8 +377,14 @@ pub struct StoredVerdict {
 pub fn verdicts(report: &RunReport, store: &Store) -> Vec<(String, StoredVerdict)> {
     let mut found = Vec::new();
     for stage in &report.stages {
-        let rows = stage.manifest().map(|manifest| verdicts_of(manifest, store));
-        found.extend(rows.into_iter().flatten().map(|row| (stage.id.clone(), row)));
+        let rows = stage
+            .manifest()
+            .map(|manifest| verdicts_of(manifest, store));
+        found.extend(
+            rows.into_iter()
+                .flatten()
+                .map(|row| (stage.id.clone(), row)),
+        );
     }
     found
 }
@@ -368,7 +393,10 @@ fn verdicts_of(manifest: &Manifest, store: &Store) -> Vec<StoredVerdict> {
     let Some(StoredOutput::Table { digest, .. }) = manifest.outputs.get("verdicts") else {
         return Vec::new();
     };
-    let table = store.get(digest).ok().and_then(|bytes| Table::from_parquet(bytes).ok());
+    let table = store
+        .get(digest)
+        .ok()
+        .and_then(|bytes| Table::from_parquet(bytes).ok());
     table.map(|table| rows(&table)).unwrap_or_default()
 }
 
@@ -378,7 +406,10 @@ fn rows(table: &Table) -> Vec<StoredVerdict> {
         column.is_valid(row).then(|| column.value(row).to_owned())
     };
     let number = |name: &str, row: usize| -> Option<f64> {
-        let column = table.batch.column_by_name(name)?.as_primitive_opt::<Float64Type>()?;
+        let column = table
+            .batch
+            .column_by_name(name)?
+            .as_primitive_opt::<Float64Type>()?;
         column.is_valid(row).then(|| column.value(row))
     };
     (0..table.batch.num_rows())
@@ -408,18 +439,29 @@ pub struct StageDifference {
 
 /// How two runs differ, stage by stage; equal stages are left out.
 #[must_use]
-pub fn compare_runs(log: &RunLog, store: &Store, before: &str, after: &str) -> Vec<StageDifference> {
+pub fn compare_runs(
+    log: &RunLog,
+    store: &Store,
+    before: &str,
+    after: &str,
+) -> Vec<StageDifference> {
     let (before, after) = (log.stages(before), log.stages(after));
-    let mut names: Vec<&str> = before.iter().chain(&after).map(|s| s.stage.as_str()).collect();
+    let mut names: Vec<&str> = before
+        .iter()
+        .chain(&after)
+        .map(|s| s.stage.as_str())
+        .collect();
     names.dedup();
     let mut seen = std::collections::BTreeSet::new();
     names.retain(|name| seen.insert(*name));
     let find = |stages: &'_ [StageEntry], name: &str| {
-        stages.iter().find(|s| s.stage == name).and_then(|s| s.key.clone())
+        stages
+            .iter()
+            .find(|s| s.stage == name)
+            .and_then(|s| s.key.clone())
     };
-    let components = |key: &str| -> Option<Value> {
-        Some(store.manifest(&key.parse().ok()?).ok()?.components)
-    };
+    let components =
+        |key: &str| -> Option<Value> { Some(store.manifest(&key.parse().ok()?).ok()?.components) };
     let differences = names.into_iter().filter_map(|name| {
         let difference = |what: &str, components| StageDifference {
             stage: name.to_owned(),

@@ -368,7 +368,8 @@ impl Cancel {
     /// Whether the time is over.
     #[must_use]
     pub fn timed_out(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// The same wish with a time limit of its own.

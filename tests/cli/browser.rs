@@ -49,10 +49,18 @@ fn report_in_chromium_fits_phone_and_desk_and_loads_nothing() {
     let sandbox = small_decision();
     sandbox.run(SMALL);
     for width in [500, 1200] {
-        let Some(document) = measured(&sandbox, width) else { return };
-        assert!(document.contains("data-wide=\"false\""), "scrolls sideways at {width}");
+        let Some(document) = measured(&sandbox, width) else {
+            return;
+        };
+        assert!(
+            document.contains("data-wide=\"false\""),
+            "scrolls sideways at {width}"
+        );
         assert!(document.contains("data-loads=\"0\""), "loads something");
-        assert!(document.contains("data-plots=\"3\""), "three plots are drawn at {width}");
+        assert!(
+            document.contains("data-plots=\"3\""),
+            "three plots are drawn at {width}"
+        );
     }
 }
 
@@ -63,9 +71,15 @@ fn report_prints_to_paper() {
     let pdf = sandbox.path("report.pdf");
     let status = Command::new("chromium")
         .args(FLAGS)
-        .arg(format!("--user-data-dir={}", sandbox.path("chromium").display()))
+        .arg(format!(
+            "--user-data-dir={}",
+            sandbox.path("chromium").display()
+        ))
         .arg(format!("--print-to-pdf={}", pdf.display()))
-        .arg(format!("file://{}", sandbox.path("results/agent_like/report.html").display()))
+        .arg(format!(
+            "file://{}",
+            sandbox.path("results/agent_like/report.html").display()
+        ))
         .output();
     if let Err(error) = status {
         println!("skipped: no chromium on this machine ({error})");

@@ -38,16 +38,33 @@ fn every_error_is_told_at_once_with_its_place() {
     sandbox.write("broken.toml", BROKEN);
     let outcome = sandbox.run(&["check", "broken.toml"]);
     assert_eq!(outcome.code, Some(2), "{outcome}");
-    for place in ["broken.toml:2:1", ":5:", ":8:8", ":13:", ":14:1", ":15:", ":25:"] {
-        assert!(outcome.stderr.contains(place), "nothing at {place}\n{outcome}");
+    for place in [
+        "broken.toml:2:1",
+        ":5:",
+        ":8:8",
+        ":13:",
+        ":14:1",
+        ":15:",
+        ":25:",
+    ] {
+        assert!(
+            outcome.stderr.contains(place),
+            "nothing at {place}\n{outcome}"
+        );
     }
     for advice in ["`command`", "`retries`", "seed"] {
-        assert!(outcome.stderr.contains(advice), "{advice} is not suggested\n{outcome}");
+        assert!(
+            outcome.stderr.contains(advice),
+            "{advice} is not suggested\n{outcome}"
+        );
     }
     let json = sandbox.run(&["check", "broken.toml", "--json"]);
     assert_eq!(json.code, Some(2), "{json}");
-    let diagnostics: Vec<Value> =
-        json.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let diagnostics: Vec<Value> = json
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert!(diagnostics.len() >= 7, "{json}");
     assert!(!sandbox.path(".sbt").exists(), "check leaves no trace");
 }
@@ -64,7 +81,11 @@ fn run_refuses_a_broken_pipeline_before_anything_runs() {
 #[test]
 fn cycle_is_told() {
     let sandbox = Sandbox::new();
-    let text = BROKEN.split_once("[stages.c]").unwrap().1.replace("timeout = \"soon\"\n", "");
+    let text = BROKEN
+        .split_once("[stages.c]")
+        .unwrap()
+        .1
+        .replace("timeout = \"soon\"\n", "");
     sandbox.write("cycle.toml", &format!("name = \"cycle\"\n[stages.c]{text}"));
     let outcome = sandbox.run(&["check", "cycle.toml"]);
     assert_eq!(outcome.code, Some(2), "{outcome}");
@@ -97,7 +118,8 @@ fn resolved_values_name_their_layer() {
     assert_eq!(outcome.code, Some(0), "{outcome}");
     let line = |name: &str| {
         let line = outcome.stdout.lines().find(|line| line.starts_with(name));
-        line.unwrap_or_else(|| panic!("{name} is missing\n{outcome}")).to_owned()
+        line.unwrap_or_else(|| panic!("{name} is missing\n{outcome}"))
+            .to_owned()
     };
     assert!(line("params.seed").contains('7') && line("params.seed").contains("--set"));
     assert!(line("params.top").contains("SBT_PARAMS__TOP"));

@@ -18,8 +18,21 @@ fn help_tree_is_as_documented() {
     let sandbox = Sandbox::new();
     let mut help = sandbox.ok(&["--help"]).stdout;
     for command in [
-        "run", "check", "graph", "status", "explain", "runs", "show", "diff", "table", "cache",
-        "init", "stages", "doctor", "schema", "completions",
+        "run",
+        "check",
+        "graph",
+        "status",
+        "explain",
+        "runs",
+        "show",
+        "diff",
+        "table",
+        "cache",
+        "init",
+        "stages",
+        "doctor",
+        "schema",
+        "completions",
     ] {
         help.push_str(&format!("\n---- sbt {command}\n"));
         help.push_str(&sandbox.ok(&[command, "--help"]).stdout);
@@ -41,8 +54,15 @@ fn status_tells_what_would_run() {
 fn graph_draws_every_format() {
     let sandbox = diamond();
     assert!(sandbox.ok(&["graph", "p.toml"]).stdout.contains('d'));
-    assert!(sandbox.ok(&["graph", "p.toml", "--format", "dot"]).stdout.starts_with("digraph"));
-    let mermaid = sandbox.ok(&["graph", "p.toml", "--format", "mermaid"]).stdout;
+    assert!(
+        sandbox
+            .ok(&["graph", "p.toml", "--format", "dot"])
+            .stdout
+            .starts_with("digraph")
+    );
+    let mermaid = sandbox
+        .ok(&["graph", "p.toml", "--format", "mermaid"])
+        .stdout;
     assert!(mermaid.contains("-->"), "{mermaid}");
 }
 
@@ -53,8 +73,12 @@ fn runs_are_listed_shown_and_compared() {
     command.env("LOG", sandbox.path("ran")).output().unwrap();
     let runs = sandbox.ok(&["runs", "--json"]);
     let rows: Value = serde_json::from_str(&runs.stdout).unwrap();
-    let names: Vec<_> =
-        rows.as_array().unwrap().iter().map(|r| r["run"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<_> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["run"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(names.len(), 2, "{runs}");
     assert!(sandbox.ok(&["show", "last"]).stdout.contains("diamond"));
     let diff = sandbox.ok(&["diff", &names[0], &names[1]]);
@@ -66,10 +90,18 @@ fn runs_are_listed_shown_and_compared() {
 fn cache_is_listed_verified_and_collected() {
     let sandbox = after_one_run();
     assert!(sandbox.ok(&["cache", "ls"]).stdout.contains("diamond"));
-    assert!(sandbox.ok(&["cache", "verify"]).stdout.contains("0 damaged"));
+    assert!(
+        sandbox
+            .ok(&["cache", "verify"])
+            .stdout
+            .contains("0 damaged")
+    );
     sandbox.ok(&["cache", "gc", "--keep", "30d"]);
     let status = sandbox.ok(&["status", "p.toml"]);
-    assert!(!status.stdout.contains("would run"), "the last run's results are kept\n{status}");
+    assert!(
+        !status.stdout.contains("would run"),
+        "the last run's results are kept\n{status}"
+    );
 }
 
 #[test]
@@ -78,8 +110,18 @@ fn table_filters_selects_and_exports() {
     sandbox.run(&["run", "pipelines/agent_like.toml", "--until", "workload"]);
     let reference = "agent_like:workload.workload";
     let csv = sandbox.ok(&[
-        "table", reference, "--where", "draw == 0 and turn > 0", "--select",
-        "session,turn,prompt_tokens", "--sort", "-prompt_tokens", "--limit", "3", "--format", "csv",
+        "table",
+        reference,
+        "--where",
+        "draw == 0 and turn > 0",
+        "--select",
+        "session,turn,prompt_tokens",
+        "--sort",
+        "-prompt_tokens",
+        "--limit",
+        "3",
+        "--format",
+        "csv",
     ]);
     let lines: Vec<_> = csv.stdout.lines().collect();
     assert_eq!(lines.len(), 4, "{csv}");
@@ -123,7 +165,12 @@ fn doctor_schema_and_completions_answer() {
     assert!(sandbox.ok(&["doctor"]).stdout.contains("simulator"));
     let schema: Value = serde_json::from_str(&sandbox.ok(&["schema"]).stdout).unwrap();
     assert!(schema["properties"]["stages"].is_object());
-    assert!(sandbox.ok(&["schema", "trials"]).stdout.contains("ttft_p95_s"));
+    assert!(
+        sandbox
+            .ok(&["schema", "trials"])
+            .stdout
+            .contains("ttft_p95_s")
+    );
     for shell in ["bash", "zsh", "fish"] {
         assert!(sandbox.ok(&["completions", shell]).stdout.contains("sbt"));
     }

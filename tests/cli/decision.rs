@@ -59,17 +59,31 @@ fn assert_whole(sandbox: &Sandbox, pipeline: &str) {
         assert!(!bytes.is_empty(), "{path} is empty");
         if !artefact.ends_with(".parquet") {
             let text = String::from_utf8(bytes).unwrap().to_lowercase();
-            assert!(text.contains("simulated"), "{path} does not say that it is simulated");
+            assert!(
+                text.contains("simulated"),
+                "{path} does not say that it is simulated"
+            );
             assert!(!text.contains("nan"), "{path} holds a NaN");
         }
     }
-    let cards = fs::read_dir(sandbox.path(&format!("results/{pipeline}/cards"))).unwrap().count();
+    let cards = fs::read_dir(sandbox.path(&format!("results/{pipeline}/cards")))
+        .unwrap()
+        .count();
     assert!(cards >= 2, "a card is Markdown and JSON");
 }
 
 fn assert_answers(outcome: &Outcome) {
-    for word in ["vllm serve", "against baseline", "gates", "report.html", "simulated"] {
-        assert!(outcome.stdout.contains(word), "`{word}` is missing\n{outcome}");
+    for word in [
+        "vllm serve",
+        "against baseline",
+        "gates",
+        "report.html",
+        "simulated",
+    ] {
+        assert!(
+            outcome.stdout.contains(word),
+            "`{word}` is missing\n{outcome}"
+        );
     }
 }
 
@@ -146,12 +160,18 @@ fn wider_budget_reuses_the_trials_that_are_known() {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|e| e["event"] == "trial_done" && e["memo"] == true)
         .count();
-    assert!(known >= 24, "12 trials of each sampler were known, not {known}");
+    assert!(
+        known >= 24,
+        "12 trials of each sampler were known, not {known}"
+    );
 }
 
 #[test]
 fn public_traces_decide_too() {
-    for trace in ["traces/mooncake_conversation_trace.jsonl.gz", "traces/azure_llm_2023_conv.csv.gz"] {
+    for trace in [
+        "traces/mooncake_conversation_trace.jsonl.gz",
+        "traces/azure_llm_2023_conv.csv.gz",
+    ] {
         let Some(path) = data(trace) else { return };
         let sandbox = small_decision();
         let set = format!("params.trace={}", path.display());

@@ -68,7 +68,11 @@ fn same_bytes_from_a_changed_stage_leave_its_readers_valid() {
     let text = DIAMOND.replace("wc -c < $SBT_INPUT_A", "wc -c  < $SBT_INPUT_A");
     sandbox.write("p.toml", &text);
     assert_eq!(run(&sandbox, &["--set", "params.word=two"]).code, Some(0));
-    assert_eq!(ran(&sandbox), "b", "b ran again with the same result, so d stays valid");
+    assert_eq!(
+        ran(&sandbox),
+        "b",
+        "b ran again with the same result, so d stays valid"
+    );
 }
 
 #[test]
@@ -76,7 +80,10 @@ fn comments_and_key_order_leave_keys_alone() {
     let sandbox = diamond();
     run(&sandbox, &[]);
     ran(&sandbox);
-    let text = DIAMOND.replace("uses = \"command\"\ninputs = { a = \"a\" }", "# why\ninputs = { a = \"a\" }\nuses = \"command\"");
+    let text = DIAMOND.replace(
+        "uses = \"command\"\ninputs = { a = \"a\" }",
+        "# why\ninputs = { a = \"a\" }\nuses = \"command\"",
+    );
     sandbox.write("p.toml", &text);
     assert_eq!(run(&sandbox, &[]).code, Some(0));
     assert_eq!(ran(&sandbox), "");
@@ -85,14 +92,23 @@ fn comments_and_key_order_leave_keys_alone() {
 #[test]
 fn failed_stage_stops_what_needs_it_and_nothing_else() {
     let sandbox = diamond();
-    sandbox.write("p.toml", &DIAMOND.replace("echo b >> $LOG;", "echo b >> $LOG; echo no luck >&2; exit 7;"));
+    sandbox.write(
+        "p.toml",
+        &DIAMOND.replace(
+            "echo b >> $LOG;",
+            "echo b >> $LOG; echo no luck >&2; exit 7;",
+        ),
+    );
     let outcome = run(&sandbox, &[]);
     assert_eq!(outcome.code, Some(1), "{outcome}");
     assert_eq!(ran(&sandbox), "abc");
     assert!(outcome.stderr.contains("no luck"), "{outcome}");
     assert!(!sandbox.path("results/diamond").exists());
     let last = outcome.stderr.trim_end().lines().last().unwrap();
-    assert!(last.contains("sbt run p.toml"), "the last line says how to go on: {last}");
+    assert!(
+        last.contains("sbt run p.toml"),
+        "the last line says how to go on: {last}"
+    );
 }
 
 #[test]
@@ -120,7 +136,10 @@ fn lock_tells_what_changed() {
     assert_eq!(run(&sandbox, &["--locked"]).code, Some(0));
     let outcome = run(&sandbox, &["--locked", "--set", "params.word=four"]);
     assert_eq!(outcome.code, Some(4), "{outcome}");
-    assert!(outcome.stderr.contains('a') && outcome.stderr.contains("four"), "{outcome}");
+    assert!(
+        outcome.stderr.contains('a') && outcome.stderr.contains("four"),
+        "{outcome}"
+    );
 }
 
 #[test]
@@ -128,11 +147,17 @@ fn json_prints_events_and_nothing_else() {
     let sandbox = diamond();
     let outcome = run(&sandbox, &["--json"]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let events: Vec<Value> =
-        outcome.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Value> = outcome
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(events.first().unwrap()["event"], "run_started");
     assert_eq!(events.last().unwrap()["event"], "run_done");
-    assert_eq!(events.iter().filter(|e| e["event"] == "stage_done").count(), 4);
+    assert_eq!(
+        events.iter().filter(|e| e["event"] == "stage_done").count(),
+        4
+    );
 }
 
 #[test]
@@ -149,11 +174,13 @@ with = { run = ["sh", "-c", "sleep 600 & echo $! > $PID; wait"], outputs = { out
 "#,
     );
     let mut command = sandbox.command(&["run", "p.toml"]);
-    let outcome = crate::sandbox::Outcome::of(
-        command.env("PID", sandbox.path("pid")).output().unwrap(),
-    );
+    let outcome =
+        crate::sandbox::Outcome::of(command.env("PID", sandbox.path("pid")).output().unwrap());
     assert_eq!(outcome.code, Some(1), "{outcome}");
-    assert!(outcome.stderr.contains("1s") || outcome.stderr.contains("1 s"), "{outcome}");
+    assert!(
+        outcome.stderr.contains("1s") || outcome.stderr.contains("1 s"),
+        "{outcome}"
+    );
     let pid: i32 = sandbox.read("pid").trim().parse().unwrap();
     let alive = std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.contains(") Z "));
@@ -165,5 +192,8 @@ fn explain_names_the_value_that_changed() {
     let sandbox = diamond();
     run(&sandbox, &[]);
     let outcome = sandbox.ok(&["explain", "p.toml", "a", "--set", "params.word=five"]);
-    assert!(outcome.stdout.contains("one") && outcome.stdout.contains("five"), "{outcome}");
+    assert!(
+        outcome.stdout.contains("one") && outcome.stdout.contains("five"),
+        "{outcome}"
+    );
 }

@@ -12,20 +12,32 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-schemas", &[]),
     ("sbt-engine", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
-    ("sbt-trials", &["sbt-engine", "sbt-schemas", "sbt-simulator"]),
+    (
+        "sbt-trials",
+        &["sbt-engine", "sbt-schemas", "sbt-simulator"],
+    ),
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
     ("sbt-gate", &["sbt-engine", "sbt-schemas"]),
     ("sbt-quality", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
-    ("sbt-stability", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-stability",
+        &["sbt-engine", "sbt-schemas", "sbt-trials"],
+    ),
     ("sbt-plan", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     ("sbt-render", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
 ];
 
 fn workspace_edges() -> BTreeMap<String, Vec<String>> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -50,10 +62,17 @@ fn dependencies_point_one_way() {
     let edges = workspace_edges();
     for (name, allowed) in ALLOWED {
         for dependency in &edges[*name] {
-            assert!(allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}"
+            );
         }
     }
-    assert_eq!(edges.len(), ALLOWED.len() + 2, "a new crate needs a line in ALLOWED");
+    assert_eq!(
+        edges.len(),
+        ALLOWED.len() + 2,
+        "a new crate needs a line in ALLOWED"
+    );
 }
 
 #[test]
@@ -72,6 +91,10 @@ fn every_kind_is_documented_and_its_example_plans() {
             .filter(|(_, p)| p["description"].as_str().is_none_or(str::is_empty))
             .map(|(name, _)| name.clone())
             .collect();
-        assert!(undocumented.is_empty(), "`{}`: {undocumented:?} say nothing", kind.name());
+        assert!(
+            undocumented.is_empty(),
+            "`{}`: {undocumented:?} say nothing",
+            kind.name()
+        );
     }
 }

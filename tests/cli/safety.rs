@@ -42,11 +42,16 @@ fn killed_twenty_times_resumes_to_the_same_bytes() {
     let mut computed = BTreeMap::<String, u32>::new();
     for event in killed.events() {
         if event["event"] == "trial_done" && event["memo"] == false {
-            *computed.entry(event["key"].as_str().unwrap().to_owned()).or_default() += 1;
+            *computed
+                .entry(event["key"].as_str().unwrap().to_owned())
+                .or_default() += 1;
         }
     }
     let repeated: Vec<_> = computed.iter().filter(|(_, times)| **times > 1).collect();
-    assert!(!computed.is_empty() && repeated.is_empty(), "run again: {repeated:?}");
+    assert!(
+        !computed.is_empty() && repeated.is_empty(),
+        "run again: {repeated:?}"
+    );
 }
 
 #[test]
@@ -58,8 +63,15 @@ fn two_processes_on_one_store_compute_each_trial_once() {
         let outcome = Outcome::of(child.wait_with_output().unwrap());
         assert_eq!(outcome.code, Some(0), "{outcome}");
     }
-    assert_eq!(sandbox.digests("results/agent_like"), sandbox.digests("other"));
-    let ran = sandbox.events().iter().filter(|e| e["event"] == "stage_done").count();
+    assert_eq!(
+        sandbox.digests("results/agent_like"),
+        sandbox.digests("other")
+    );
+    let ran = sandbox
+        .events()
+        .iter()
+        .filter(|e| e["event"] == "stage_done")
+        .count();
     let stages: std::collections::BTreeSet<_> = sandbox
         .events()
         .iter()
@@ -81,7 +93,12 @@ fn damaged_object_is_said_and_made_again() {
         let outcome = sandbox.ok(SMALL);
         assert!(outcome.stderr.contains("damaged"), "{folder}\n{outcome}");
         assert_eq!(before, results(&sandbox), "{folder}");
-        assert!(sandbox.ok(&["cache", "verify"]).stdout.contains("0 damaged"));
+        assert!(
+            sandbox
+                .ok(&["cache", "verify"])
+                .stdout
+                .contains("0 damaged")
+        );
     }
 }
 
@@ -112,7 +129,10 @@ fn with_file_limit(sandbox: &Sandbox, blocks: u32) -> Outcome {
     let sbt = sandbox.command(SMALL);
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
     let mut command = Command::new("bash");
-    command.args(["-c", &script]).arg(sbt.get_program()).args(sbt.get_args());
+    command
+        .args(["-c", &script])
+        .arg(sbt.get_program())
+        .args(sbt.get_args());
     command.current_dir(sandbox.path("")).stdin(Stdio::null());
     Outcome::of(command.output().unwrap())
 }
@@ -124,8 +144,14 @@ fn file_size_limit_ends_with_code_73_and_loses_nothing() {
     let limited = small_decision();
     for blocks in [8, 16, 64] {
         let outcome = with_file_limit(&limited, blocks);
-        assert!(matches!(outcome.code, Some(73)), "{blocks} blocks\n{outcome}");
-        assert!(!limited.path("results/agent_like").exists(), "{blocks} blocks");
+        assert!(
+            matches!(outcome.code, Some(73)),
+            "{blocks} blocks\n{outcome}"
+        );
+        assert!(
+            !limited.path("results/agent_like").exists(),
+            "{blocks} blocks"
+        );
     }
     limited.ok(SMALL);
     assert_eq!(results(&whole), results(&limited));
@@ -170,7 +196,10 @@ fn interrupt_stops_cleanly_and_the_next_run_resumes() {
     let outcome = Outcome::of(child.wait_with_output().unwrap());
     if outcome.code != Some(0) {
         assert_eq!(outcome.code, Some(130), "{outcome}");
-        assert!(outcome.stderr.contains("sbt run"), "says how to resume\n{outcome}");
+        assert!(
+            outcome.stderr.contains("sbt run"),
+            "says how to resume\n{outcome}"
+        );
     }
     sandbox.ok(SMALL);
 }

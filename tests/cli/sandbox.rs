@@ -13,8 +13,8 @@ pub(crate) fn root() -> &'static Path {
 
 /// Public data that some tests read; none when it is not on this machine.
 pub(crate) fn data(path: &str) -> Option<PathBuf> {
-    let base = std::env::var_os("SBT_DATA")
-        .map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    let base =
+        std::env::var_os("SBT_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
     let file = base.join(path);
     if !file.exists() {
         println!("skipped: {} is not on this machine", file.display());
@@ -111,7 +111,9 @@ impl Sandbox {
             .flat_map(|file| {
                 let text = fs::read_to_string(file).unwrap();
                 // The last line of a killed run may be torn.
-                text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>()
+                text.lines()
+                    .filter_map(|line| serde_json::from_str(line).ok())
+                    .collect::<Vec<Value>>()
             })
             .collect()
     }
@@ -154,6 +156,10 @@ impl Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "code {:?}\n-- stdout\n{}\n-- stderr\n{}", self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "code {:?}\n-- stdout\n{}\n-- stderr\n{}",
+            self.code, self.stdout, self.stderr
+        )
     }
 }

@@ -116,7 +116,10 @@ impl Job {
 
     fn attempts(&self) -> StageFate {
         let stage = self.stage();
-        let log = self.run_folder.join("logs").join(format!("{}.log", file_name(&stage.id)));
+        let log = self
+            .run_folder
+            .join("logs")
+            .join(format!("{}.log", file_name(&stage.id)));
         for attempt in 1.. {
             let error = match self.attempt(&log) {
                 Ok(manifest) => return StageFate::Ran(manifest),
@@ -179,7 +182,10 @@ impl Job {
             kind: stage.kind.name().to_owned(),
             components: self.components.clone(),
             outputs,
-            measured_at: stage.stage.measured().then(|| jiff::Timestamp::now().to_string()),
+            measured_at: stage
+                .stage
+                .measured()
+                .then(|| jiff::Timestamp::now().to_string()),
             took_s: started.elapsed().as_secs_f64(),
         };
         self.store.put_manifest(&manifest)?;
@@ -187,7 +193,11 @@ impl Job {
             stage: stage.id.clone(),
             key: manifest.key,
             took_s: manifest.took_s,
-            outputs: manifest.outputs.iter().map(|(name, o)| (name.clone(), o.digest())).collect(),
+            outputs: manifest
+                .outputs
+                .iter()
+                .map(|(name, o)| (name.clone(), o.digest()))
+                .collect(),
         });
         Ok(manifest)
     }
@@ -209,14 +219,20 @@ impl Job {
         }
         let inputs = inputs::read(&self.plan, stage, &self.manifests, &self.store)
             .map_err(|error| StageError::user(chain(&error)))?;
-        let present = |(name, value): (&String, &Option<String>)| Some((name.clone(), value.clone()?));
+        let present =
+            |(name, value): (&String, &Option<String>)| Some((name.clone(), value.clone()?));
         let ctx = StageContext {
             stage: stage.id.clone(),
             pipeline: self.plan.name.clone(),
             tables: inputs.tables,
             plain_files: inputs.files,
             files: stage.files.clone(),
-            env: stage.env.iter().chain(&stage.pass_env).filter_map(present).collect(),
+            env: stage
+                .env
+                .iter()
+                .chain(&stage.pass_env)
+                .filter_map(present)
+                .collect(),
             memo: self.store.memo(),
             scratch: scratch.to_owned(),
             log: log.to_owned(),
@@ -226,7 +242,10 @@ impl Job {
             written: Mutex::default(),
         };
         stage.stage.run(&ctx)?;
-        Ok(ctx.written.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(ctx
+            .written
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner))
     }
 
     fn store_outputs(
@@ -236,21 +255,32 @@ impl Job {
         let mut outputs = BTreeMap::new();
         for declared in self.stage().stage.outputs() {
             let Some(content) = written.remove(&declared.name) else {
-                return Err(wrong(format!("output `{}` was declared and not written", declared.name)));
+                return Err(wrong(format!(
+                    "output `{}` was declared and not written",
+                    declared.name
+                )));
             };
             let stored = self.store_output(&declared, content)?;
             outputs.insert(declared.name, stored);
         }
         match written.keys().next() {
             None => Ok(outputs),
-            Some(name) => Err(wrong(format!("output `{name}` was written and not declared"))),
+            Some(name) => Err(wrong(format!(
+                "output `{name}` was written and not declared"
+            ))),
         }
     }
 
-    fn store_output(&self, declared: &Output, content: Written) -> Result<StoredOutput, AttemptError> {
+    fn store_output(
+        &self,
+        declared: &Output,
+        content: Written,
+    ) -> Result<StoredOutput, AttemptError> {
         match (declared.kind, content) {
             (OutputKind::Table(_) | OutputKind::AnyTable, Written::Table(table)) => {
-                let bytes = table.to_parquet().map_err(|error| AttemptError::plain(&error))?;
+                let bytes = table
+                    .to_parquet()
+                    .map_err(|error| AttemptError::plain(&error))?;
                 Ok(StoredOutput::Table {
                     digest: self.store.put(&bytes)?,
                     rows: table.batch.num_rows() as u64,
@@ -286,7 +316,13 @@ fn wrong(text: String) -> AttemptError {
 /// A stage instance as a file name.
 fn file_name(id: &str) -> String {
     id.chars()
-        .map(|c| if c.is_ascii_alphanumeric() || "-_.=".contains(c) { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.=".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 

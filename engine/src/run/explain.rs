@@ -50,7 +50,13 @@ impl std::fmt::Display for Difference {
             Value::String(text) if text.parse::<Digest>().is_ok() => text[..12].to_owned(),
             other => other.to_string(),
         };
-        write!(f, "{} {} -> {}", self.component, show(&self.before), show(&self.after))
+        write!(
+            f,
+            "{} {} -> {}",
+            self.component,
+            show(&self.before),
+            show(&self.after)
+        )
     }
 }
 
@@ -73,15 +79,29 @@ pub struct Explanation {
 
 /// Explains a stage of a plan.
 #[must_use]
-pub fn explain(plan: &Plan, forecasts: &[super::Forecast], store: &Store, log: &RunLog, index: usize) -> Explanation {
+pub fn explain(
+    plan: &Plan,
+    forecasts: &[super::Forecast],
+    store: &Store,
+    log: &RunLog,
+    index: usize,
+) -> Explanation {
     let stage = &plan.stages[index];
     let forecast = &forecasts[index];
-    let waiting = stage.inputs.values().flatten().filter(|wire| forecasts[wire.stage].manifest.is_none());
-    let mut waiting_for: Vec<String> =
-        waiting.map(|wire| plan.stages[wire.stage].id.clone()).collect();
+    let waiting = stage
+        .inputs
+        .values()
+        .flatten()
+        .filter(|wire| forecasts[wire.stage].manifest.is_none());
+    let mut waiting_for: Vec<String> = waiting
+        .map(|wire| plan.stages[wire.stage].id.clone())
+        .collect();
     waiting_for.sort();
     waiting_for.dedup();
-    let earlier = forecast.components.as_ref().and_then(|c| earlier(store, log, plan, stage, c));
+    let earlier = forecast
+        .components
+        .as_ref()
+        .and_then(|c| earlier(store, log, plan, stage, c));
     let differences = match (&earlier, &forecast.components) {
         (Some(earlier), Some(components)) => differences(&earlier.components, components),
         _ => Vec::new(),

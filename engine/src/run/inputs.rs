@@ -80,7 +80,9 @@ pub(crate) fn read(
     for (name, wires) in &stage.inputs {
         let mut tables = Vec::new();
         for wire in wires {
-            let output = manifests.get(&wire.stage).and_then(|m| m.outputs.get(&wire.output));
+            let output = manifests
+                .get(&wire.stage)
+                .and_then(|m| m.outputs.get(&wire.output));
             match output {
                 Some(StoredOutput::Table { digest, .. }) => {
                     let table = read_table(store, digest)?;
@@ -105,7 +107,10 @@ pub(crate) fn read(
 /// A table of the store.
 pub(crate) fn read_table(store: &Store, digest: &Digest) -> Result<Table, RunError> {
     let bytes = store.get(digest).map_err(|_| {
-        let message = format!("object {} was damaged while the run went on; run again", digest.short());
+        let message = format!(
+            "object {} was damaged while the run went on; run again",
+            digest.short()
+        );
         RunError::User(message)
     })?;
     Ok(Table::from_parquet(bytes)?)
@@ -113,7 +118,13 @@ pub(crate) fn read_table(store: &Store, digest: &Digest) -> Result<Table, RunErr
 
 /// The table with one text column per axis, unless it has a column of that name.
 pub(crate) fn with_axes(table: Table, axes: &BTreeMap<String, Value>) -> Result<Table, RunError> {
-    let mut fields: Vec<Field> = table.batch.schema().fields().iter().map(|f| f.as_ref().clone()).collect();
+    let mut fields: Vec<Field> = table
+        .batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.as_ref().clone())
+        .collect();
     let mut columns: Vec<ArrayRef> = table.batch.columns().to_vec();
     for (axis, value) in axes {
         if fields.iter().any(|field| field.name() == axis) {

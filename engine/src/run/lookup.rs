@@ -25,7 +25,10 @@ pub(crate) fn lookup(
         if fault == ObjectFault::Corrupt {
             store.quarantine(&store.object_path(&digest))?;
         }
-        tell(events, format!("object {} of stage {}", digest.short(), manifest.stage));
+        tell(
+            events,
+            format!("object {} of stage {}", digest.short(), manifest.stage),
+        );
     }
     if !whole {
         store.quarantine(&store.manifest_path(key))?;
@@ -48,8 +51,8 @@ pub(crate) fn fresh(manifest: &Manifest, policy: CachePolicy, now: jiff::Timesta
         (CachePolicy::Off, _) => false,
         // What is computed does not age.
         (CachePolicy::MaxAge(_), None) => true,
-        (CachePolicy::MaxAge(limit), Some(at)) => at.parse::<jiff::Timestamp>().is_ok_and(|at| {
-            now.duration_since(at).unsigned_abs() <= limit
-        }),
+        (CachePolicy::MaxAge(limit), Some(at)) => at
+            .parse::<jiff::Timestamp>()
+            .is_ok_and(|at| now.duration_since(at).unsigned_abs() <= limit),
     }
 }

@@ -13,7 +13,7 @@ mod scheduler;
 
 pub use error::RunError;
 pub use explain::{Explanation, explain};
-pub use forecast::{Forecast, Fate, forecast};
+pub use forecast::{Fate, Forecast, forecast};
 pub use report::{RunReport, StageFate, StageReport};
 pub use scheduler::{RunOptions, run};
 

@@ -82,7 +82,10 @@ impl RunReport {
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         let count = |wanted: fn(&StageFate) -> bool| {
-            self.stages.iter().filter(|stage| wanted(&stage.fate)).count() as u64
+            self.stages
+                .iter()
+                .filter(|stage| wanted(&stage.fate))
+                .count() as u64
         };
         (
             count(|fate| matches!(fate, StageFate::Ran(_))),

@@ -43,7 +43,11 @@ pub fn run(
     let started = Instant::now();
     let store = Arc::new(Store::open(&options.store)?);
     let now = jiff::Timestamp::now();
-    let run = format!("{}-{}", now.strftime("%Y%m%dT%H%M%S%3f"), std::process::id());
+    let run = format!(
+        "{}-{}",
+        now.strftime("%Y%m%dT%H%M%S%3f"),
+        std::process::id()
+    );
     let run_folder = store.root().join("runs").join(&run);
     let trials = Arc::new(TrialCounter::new(events));
     let journal = Arc::new(Journal::create(&run_folder, trials.clone())?);
@@ -123,7 +127,10 @@ impl Scheduler<'_> {
             })?;
         runtime.block_on(self.work())?;
         let interrupted = self.cancel.is_cancelled()
-            && self.fates.iter().any(|fate| matches!(fate, Some(StageFate::Skipped(_))));
+            && self
+                .fates
+                .iter()
+                .any(|fate| matches!(fate, Some(StageFate::Skipped(_))));
         let reports = self.plan.stages.iter().zip(self.fates).zip(self.keys);
         let stages = reports.map(|((stage, fate), key)| StageReport {
             id: stage.id.clone(),
@@ -181,7 +188,11 @@ impl Scheduler<'_> {
 
     fn step(&mut self, index: usize) -> Result<Step, RunError> {
         let stage = &self.plan.stages[index];
-        let selected = self.options.selected.as_ref().is_none_or(|s| s.contains(&index));
+        let selected = self
+            .options
+            .selected
+            .as_ref()
+            .is_none_or(|s| s.contains(&index));
         if !selected && !self.is_read_by_selected(index) {
             return Ok(Step::Decided(StageFate::NotSelected));
         }

@@ -59,7 +59,11 @@ impl Store {
     #[must_use]
     pub fn entries(&self) -> Vec<CacheEntry> {
         let entries = self.found().into_iter().map(|found| CacheEntry {
-            bytes: found.manifest.objects().map(|digest| self.size(&digest)).sum(),
+            bytes: found
+                .manifest
+                .objects()
+                .map(|digest| self.size(&digest))
+                .sum(),
             key: found.manifest.key,
             pipeline: found.manifest.pipeline,
             stage: found.manifest.stage,
@@ -77,8 +81,11 @@ impl Store {
         let mut verified = Verified::default();
         for path in files(&self.root().join("cas")) {
             verified.checked += 1;
-            let digest = path.file_name().and_then(|name| name.to_str()?.parse().ok());
-            let whole = digest.is_some_and(|digest| self.check(&digest) != Err(ObjectFault::Corrupt));
+            let digest = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
+            let whole =
+                digest.is_some_and(|digest| self.check(&digest) != Err(ObjectFault::Corrupt));
             if !whole {
                 verified.damaged.push(path);
             }
@@ -136,7 +143,12 @@ impl Store {
         limit: u64,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        while named(kept).iter().map(|digest| self.size(digest)).sum::<u64>() > limit {
+        while named(kept)
+            .iter()
+            .map(|digest| self.size(digest))
+            .sum::<u64>()
+            > limit
+        {
             let Some(oldest) = kept.pop() else {
                 return Ok(());
             };
@@ -149,7 +161,9 @@ impl Store {
         let named = named(kept);
         for path in files(&self.root().join("cas")) {
             let size = fs::metadata(&path).map_or(0, |file| file.len());
-            let digest = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let digest = path
+                .file_name()
+                .and_then(|name| name.to_str()?.parse().ok());
             if digest.is_some_and(|digest: Digest| named.contains(&digest)) {
                 collected.remaining += size;
                 continue;
@@ -167,7 +181,10 @@ impl Store {
 
     /// Every whole manifest, newest first.
     fn found(&self) -> Vec<Found> {
-        #[expect(clippy::disallowed_methods, reason = "ages count from the files' own times")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "ages count from the files' own times"
+        )]
         let now = SystemTime::now();
         let mut found: Vec<Found> = files(&self.root().join("ac"))
             .into_iter()
@@ -187,7 +204,9 @@ impl Store {
 }
 
 fn named(kept: &[Found]) -> BTreeSet<Digest> {
-    kept.iter().flat_map(|found| found.manifest.objects()).collect()
+    kept.iter()
+        .flat_map(|found| found.manifest.objects())
+        .collect()
 }
 
 fn remove_manifest(found: &Found, collected: &mut Collected) -> Result<(), StoreError> {
@@ -202,7 +221,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect::<Vec<_>>()
     };
-    let mut files: Vec<PathBuf> = entries(folder).iter().flat_map(|shard| entries(shard)).collect();
+    let mut files: Vec<PathBuf> = entries(folder)
+        .iter()
+        .flat_map(|shard| entries(shard))
+        .collect();
     files.sort();
     files
 }

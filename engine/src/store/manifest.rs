@@ -123,6 +123,10 @@ impl Store {
     /// # Errors
     /// When the disk does not take it.
     pub fn put_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
-        self.publish(&self.manifest_path(&manifest.key), &manifest.to_bytes(), 0o444)
+        self.publish(
+            &self.manifest_path(&manifest.key),
+            &manifest.to_bytes(),
+            0o444,
+        )
     }
 }

@@ -221,7 +221,9 @@ impl Store {
         };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let owner = name.to_str().and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
+            let owner = name
+                .to_str()
+                .and_then(|name| name.split_once('-')?.0.parse::<u32>().ok());
             if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
                 let path = entry.path();
                 // Litter that cannot be removed does no harm.

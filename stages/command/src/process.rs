@@ -25,7 +25,9 @@ pub(crate) fn run(
     variables: &BTreeMap<String, String>,
     ctx: &StageContext,
 ) -> Result<(), StageError> {
-    let (program, arguments) = words.split_first().expect("planning refuses an empty command");
+    let (program, arguments) = words
+        .split_first()
+        .expect("planning refuses an empty command");
     let log = Log::create(ctx)?;
     let mut command = Command::new(program);
     command
@@ -45,8 +47,14 @@ pub(crate) fn run(
     }
     let tail = log.tail();
     let tail = tail.trim_end();
-    let said = if tail.is_empty() { ", and said nothing".to_owned() } else { format!(":\n{tail}") };
-    Err(StageError::user(format!("`{program}` ended with {status}{said}")))
+    let said = if tail.is_empty() {
+        ", and said nothing".to_owned()
+    } else {
+        format!(":\n{tail}")
+    };
+    Err(StageError::user(format!(
+        "`{program}` ended with {status}{said}"
+    )))
 }
 
 fn wait(child: &mut Child, ctx: &StageContext, log: &Log) -> Result<ExitStatus, StageError> {
@@ -115,7 +123,11 @@ impl Log {
 
     /// Starts the file over when a program prints without end.
     fn bound(&self) {
-        if self.file.metadata().is_ok_and(|file| file.len() > LOG_LIMIT) {
+        if self
+            .file
+            .metadata()
+            .is_ok_and(|file| file.len() > LOG_LIMIT)
+        {
             let _ = self.file.set_len(0);
             let _ = (&self.file).write_all(b"[earlier output was dropped]\n");
         }
@@ -124,7 +136,9 @@ impl Log {
     fn tail(&self) -> String {
         let mut bytes = Vec::new();
         let mut file = &self.file;
-        let start = file.seek(SeekFrom::End(-TAIL)).or_else(|_| file.seek(SeekFrom::Start(0)));
+        let start = file
+            .seek(SeekFrom::End(-TAIL))
+            .or_else(|_| file.seek(SeekFrom::Start(0)));
         if start.is_ok() {
             // An unreadable log leaves the exit status to tell.
             let _ = file.read_to_end(&mut bytes);

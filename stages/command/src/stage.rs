@@ -2,8 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sbt_engine::{
-    Output, OutputKind, ParamError, Stage, StageContext, StageError, StageKind, Table, Written,
-    Input, parse_params,
+    Input, Output, OutputKind, ParamError, Stage, StageContext, StageError, StageKind, Table,
+    Written, parse_params,
 };
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -39,12 +39,17 @@ impl StageKind for CommandKind {
         let params: Params = parse_params(with)?;
         let mut errors = Vec::new();
         if params.run.is_empty() {
-            errors.push(ParamError::at(&["run"], "is empty").help("name a program, then its arguments"));
+            errors.push(
+                ParamError::at(&["run"], "is empty").help("name a program, then its arguments"),
+            );
         }
         for (name, file) in &params.outputs {
             let path = Path::new(file);
             if path.is_absolute() || path.components().count() != 1 {
-                errors.push(ParamError::at(&["outputs", name], "must be a plain file name"));
+                errors.push(ParamError::at(
+                    &["outputs", name],
+                    "must be a plain file name",
+                ));
             }
         }
         if errors.is_empty() {
@@ -60,7 +65,9 @@ struct CommandStage {
 }
 
 fn is_table(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|extension| extension == "parquet")
+    Path::new(file)
+        .extension()
+        .is_some_and(|extension| extension == "parquet")
 }
 
 impl Stage for CommandStage {
@@ -75,7 +82,11 @@ impl Stage for CommandStage {
     fn outputs(&self) -> Vec<Output> {
         let outputs = self.params.outputs.iter().map(|(name, file)| Output {
             name: name.clone(),
-            kind: if is_table(file) { OutputKind::AnyTable } else { OutputKind::File },
+            kind: if is_table(file) {
+                OutputKind::AnyTable
+            } else {
+                OutputKind::File
+            },
         });
         outputs.collect()
     }
@@ -100,7 +111,10 @@ impl Stage for CommandStage {
             variables.insert(variable("INPUT", name), path.display().to_string());
         }
         for (name, path) in &ctx.plain_files {
-            variables.insert(variable("INPUT", name), absolute(path).display().to_string());
+            variables.insert(
+                variable("INPUT", name),
+                absolute(path).display().to_string(),
+            );
         }
         for (name, file) in &self.params.outputs {
             let path = absolute(&ctx.scratch.join(file));
@@ -115,7 +129,9 @@ impl Stage for CommandStage {
 }
 
 fn variable(direction: &str, name: &str) -> String {
-    let name = name.to_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+    let name = name
+        .to_uppercase()
+        .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     format!("SBT_{direction}_{name}")
 }
 

@@ -1,1 +1,41 @@
 //! Virtual-time model of a continuous-batching serving engine: no I/O, no clock.
+//!
+//! Follows the scheduler of vLLM 0.33 (V1): running requests first, chunked prefill, KV blocks
+//! with prefix cache and preemption, asynchronous scheduling, tensor parallelism, CUDA graphs, and
+//! the memory that is left for the KV cache. Every engine step is simulated; equal inputs give
+//! equal results on every machine.
+
+mod batch;
+mod blocks;
+mod catalogue;
+mod client;
+mod engine_config;
+mod gpu;
+mod memory;
+mod model;
+mod prefix;
+mod request;
+mod run;
+mod scheduler;
+mod server;
+mod simulation;
+mod state;
+mod step_time;
+
+pub use client::Client;
+pub use engine_config::{EngineConfig, KvCacheDtype, Quantization};
+pub use gpu::Gpu;
+pub use memory::Memory;
+pub use model::{Experts, Model};
+pub use request::Request;
+pub use run::{Run, Served};
+pub use server::{LaunchFailure, Server};
+
+/// Raised when the same inputs give another result.
+pub const REVISION: u32 = 1;
+
+/// Texts of the embedded data files: what results depend on besides the code.
+#[must_use]
+pub fn data_digest_source() -> &'static [&'static str] {
+    &[gpu::DATA, model::DATA]
+}

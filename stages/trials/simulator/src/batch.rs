@@ -1,0 +1,73 @@
+/// What one engine step works on.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) load: Load,
+}
+
+/// One request in a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) request: u32,
+    /// Attempt and preemptions of the request when it was scheduled: what has changed since makes
+    /// the step's token stale.
+    pub(crate) attempt: u32,
+    pub(crate) epoch: u32,
+    /// Whether the step gives it a token.
+    pub(crate) samples: bool,
+}
+
+/// What determines how long a step takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Load {
+    /// New tokens.
+    pub(crate) tokens: u32,
+    /// Requests.
+    pub(crate) sequences: u32,
+    /// Requests that get a token.
+    pub(crate) sampling: u32,
+    /// Requests that decode: one new token after the prompt.
+    pub(crate) decodes: u32,
+    /// Sum of the decoding requests' contexts, tokens.
+    pub(crate) context_sum: f64,
+    /// Longest of them.
+    pub(crate) context_max: f64,
+    /// Sum over prompt chunks of `q (s + q / 2)`: pairs of tokens that attend to each other.
+    pub(crate) prefill_pairs: f64,
+}
+
+impl Load {
+    /// Whether decoding requests share the step with prompt chunks.
+    pub(crate) fn mixed(&self) -> bool {
+        self.decodes > 0 && self.decodes < self.sequences
+    }
+
+    /// Whether nothing but decoding happens.
+    pub(crate) fn pure_decode(&self) -> bool {
+        self.decodes == self.sequences
+    }
+}
+
+impl Batch {
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.load = Load::default();
+    }
+
+    /// Adds `tokens` new tokens of a request that has `computed` behind it.
+    pub(crate) fn add(&mut self, entry: Entry, computed: u32, tokens: u32, decode: bool) {
+        self.entries.push(entry);
+        let load = &mut self.load;
+        load.tokens += tokens;
+        load.sequences += 1;
+        load.sampling += u32::from(entry.samples);
+        let (before, new) = (f64::from(computed), f64::from(tokens));
+        if decode {
+            load.decodes += 1;
+            load.context_sum += before + new;
+            load.context_max = load.context_max.max(before + new);
+        } else {
+            load.prefill_pairs += new * (before + new / 2.0);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+/// No block, no content.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// The KV blocks: a free list in order of last use, and which block holds which content.
+///
+/// Follows `block_pool.py` of vLLM 0.33: a block is taken from the front of the list and loses its
+/// content then; a freed block goes to the back when its content is known, to the front when not.
+pub(crate) struct BlockPool {
+    /// Neighbours in the free list; the last entry is the list's own anchor.
+    next: Vec<u32>,
+    previous: Vec<u32>,
+    references: Vec<u32>,
+    content: Vec<u32>,
+    holder: Vec<u32>,
+    free: u32,
+    usable: u32,
+    caching: bool,
+}
+
+impl BlockPool {
+    /// A pool of `usable` blocks for contents numbered below `contents`.
+    pub(crate) fn new(usable: u32, contents: usize, caching: bool) -> Self {
+        let nodes = usable + 1;
+        Self {
+            next: (0..nodes).map(|i| (i + 1) % nodes).collect(),
+            previous: (0..nodes).map(|i| (i + nodes - 1) % nodes).collect(),
+            references: vec![0; usable as usize],
+            content: vec![NONE; usable as usize],
+            holder: vec![NONE; contents],
+            free: usable,
+            usable,
+            caching,
+        }
+    }
+
+    /// Blocks that nobody uses.
+    pub(crate) fn free(&self) -> u32 {
+        self.free
+    }
+
+    /// Share of the blocks in use.
+    pub(crate) fn usage(&self) -> f64 {
+        1.0 - f64::from(self.free) / f64::from(self.usable)
+    }
+
+    /// Block that holds a content, if any.
+    pub(crate) fn find(&self, content: u32) -> Option<u32> {
+        let block = self.holder[content as usize];
+        (block != NONE).then_some(block)
+    }
+
+    /// Whether nobody uses the block: it would leave the free list when used.
+    pub(crate) fn is_free(&self, block: u32) -> bool {
+        self.references[block as usize] == 0
+    }
+
+    /// Uses a block that holds what is wanted.
+    pub(crate) fn share(&mut self, block: u32) {
+        if self.is_free(block) {
+            self.unlink(block);
+        }
+        self.references[block as usize] += 1;
+    }
+
+    /// Takes the block that was not used for the longest time.
+    pub(crate) fn take(&mut self) -> u32 {
+        debug_assert!(self.free > 0, "callers ask for what is free");
+        let block = self.next[self.usable as usize];
+        self.unlink(block);
+        self.forget(block);
+        self.references[block as usize] = 1;
+        block
+    }
+
+    /// Says what a full block holds.
+    pub(crate) fn remember(&mut self, block: u32, content: u32) {
+        if self.caching && self.holder[content as usize] == NONE {
+            self.holder[content as usize] = block;
+            self.content[block as usize] = content;
+        }
+    }
+
+    /// Gives a block back.
+    pub(crate) fn release(&mut self, block: u32) {
+        let references = &mut self.references[block as usize];
+        *references -= 1;
+        if *references == 0 {
+            let anchor = self.usable;
+            if self.content[block as usize] == NONE {
+                self.link(block, anchor, self.next[anchor as usize]);
+            } else {
+                self.link(block, self.previous[anchor as usize], anchor);
+            }
+        }
+    }
+
+    fn forget(&mut self, block: u32) {
+        let content = std::mem::replace(&mut self.content[block as usize], NONE);
+        if content != NONE {
+            self.holder[content as usize] = NONE;
+        }
+    }
+
+    fn link(&mut self, block: u32, before: u32, after: u32) {
+        self.next[before as usize] = block;
+        self.previous[block as usize] = before;
+        self.next[block as usize] = after;
+        self.previous[after as usize] = block;
+        self.free += 1;
+    }
+
+    fn unlink(&mut self, block: u32) {
+        let (before, after) = (self.previous[block as usize], self.next[block as usize]);
+        self.next[before as usize] = after;
+        self.previous[after as usize] = before;
+        self.free -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_content_is_found_until_its_block_is_taken() {
+        let mut pool = BlockPool::new(2, 4, true);
+        let block = pool.take();
+        pool.remember(block, 3);
+        pool.release(block);
+        assert_eq!(pool.find(3), Some(block));
+        let other = pool.take();
+        assert_ne!(other, block, "the known block is the last to go");
+        pool.take();
+        assert_eq!(pool.find(3), None);
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_conserved(ops in prop::collection::vec(0_u32..3, 1..200)) {
+            let mut pool = BlockPool::new(8, 1000, true);
+            let mut held = Vec::new();
+            for (i, op) in ops.into_iter().enumerate() {
+                match op {
+                    0 if pool.free() > 0 => held.push(pool.take()),
+                    1 => if let Some(block) = held.pop() { pool.release(block) },
+                    _ => if let Some(&block) = held.first() {
+                        pool.remember(block, i as u32);
+                        pool.share(block);
+                        held.push(block);
+                    },
+                }
+                let mut distinct = held.clone();
+                distinct.sort_unstable();
+                distinct.dedup();
+                prop_assert_eq!(pool.free() as usize + distinct.len(), 8);
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Gpu, Model};
+
+/// Knobs of vLLM 0.33 that the simulator models, under the server's own names. None: the server's
+/// default, which depends on the GPU or the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineConfig {
+    /// Requests that may run at once.
+    pub max_num_seqs: Option<u32>,
+    /// Token budget of one step.
+    pub max_num_batched_tokens: Option<u32>,
+    /// Longest sequence served.
+    pub max_model_len: Option<u32>,
+    /// Share of the device memory that the server takes.
+    pub gpu_memory_utilization: f64,
+    /// Tokens of one KV block.
+    pub block_size: u32,
+    /// Data type of the KV cache.
+    pub kv_cache_dtype: KvCacheDtype,
+    /// Quantisation of the weights at load.
+    pub quantization: Quantization,
+    /// Whether full blocks are kept and found again by their content.
+    pub enable_prefix_caching: bool,
+    /// Whether a prompt may be computed in several steps.
+    pub enable_chunked_prefill: bool,
+    /// New tokens of one request per step at most; 0: no such limit.
+    pub long_prefill_token_threshold: u32,
+    /// Whether admission needs room for the whole known sequence.
+    pub scheduler_reserve_full_isl: bool,
+    /// Share of the blocks kept free at admission while something runs.
+    pub watermark: f64,
+    /// While something decodes, prefill only every so many steps.
+    pub prefill_schedule_interval: u32,
+    /// Whether the next step is scheduled while one executes.
+    pub async_scheduling: bool,
+    /// Whether CUDA graphs are off.
+    pub enforce_eager: bool,
+    /// Largest batch that has a CUDA graph.
+    pub max_cudagraph_capture_size: Option<u32>,
+    /// GPUs that one model is split over.
+    pub tensor_parallel_size: u32,
+    /// Requests that may wait; further ones get HTTP 503.
+    pub max_num_queued_reqs: Option<u32>,
+    /// KV blocks, instead of what the memory gives.
+    pub num_gpu_blocks_override: Option<u32>,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            max_num_seqs: None,
+            max_num_batched_tokens: None,
+            max_model_len: None,
+            gpu_memory_utilization: 0.92,
+            block_size: 16,
+            kv_cache_dtype: KvCacheDtype::Auto,
+            quantization: Quantization::None,
+            enable_prefix_caching: true,
+            enable_chunked_prefill: true,
+            long_prefill_token_threshold: 0,
+            scheduler_reserve_full_isl: true,
+            watermark: 0.0,
+            prefill_schedule_interval: 1,
+            async_scheduling: true,
+            enforce_eager: false,
+            max_cudagraph_capture_size: None,
+            tensor_parallel_size: 1,
+            max_num_queued_reqs: None,
+            num_gpu_blocks_override: None,
+        }
+    }
+}
+
+/// Data type of the KV cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KvCacheDtype {
+    /// The model's.
+    #[serde(rename = "auto")]
+    Auto,
+    /// bf16.
+    #[serde(rename = "bfloat16")]
+    Bfloat16,
+    /// fp8 (e4m3).
+    #[serde(rename = "fp8")]
+    Fp8,
+    /// fp8 with 4 exponent bits.
+    #[serde(rename = "fp8_e4m3")]
+    Fp8E4m3,
+    /// fp8 with 5 exponent bits.
+    #[serde(rename = "fp8_e5m2")]
+    Fp8E5m2,
+}
+
+impl KvCacheDtype {
+    /// Bytes of one element.
+    pub(crate) fn bytes(self) -> f64 {
+        match self {
+            Self::Auto | Self::Bfloat16 => 2.0,
+            Self::Fp8 | Self::Fp8E4m3 | Self::Fp8E5m2 => 1.0,
+        }
+    }
+}
+
+/// Quantisation of the weights at load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Quantization {
+    /// The weights as they are.
+    #[serde(rename = "none")]
+    None,
+    /// fp8 weights and activations in the layers; embeddings stay bf16.
+    #[serde(rename = "fp8")]
+    Fp8,
+}
+
+/// Memory from which vLLM takes its defaults for large GPUs (`arg_utils.py`).
+const LARGE_GPU_BYTES: u64 = 70 << 30;
+/// Memory from which it takes those for the largest.
+const LARGEST_GPU_BYTES: u64 = 160 << 30;
+
+impl EngineConfig {
+    /// Whether vLLM counts the GPU among the large ones: 70 GiB or more, A100 left out.
+    fn large(gpu: &Gpu) -> bool {
+        gpu.memory_bytes >= LARGE_GPU_BYTES && gpu.fp8_tflops.is_some()
+    }
+
+    /// [`Self::max_num_seqs`], or the API server's default.
+    #[must_use]
+    pub fn resolved_max_num_seqs(&self, gpu: &Gpu) -> u32 {
+        self.max_num_seqs
+            .unwrap_or(if Self::large(gpu) { 1024 } else { 256 })
+    }
+
+    /// [`Self::max_model_len`], or the model's.
+    #[must_use]
+    pub fn resolved_max_model_len(&self, model: &Model) -> u32 {
+        self.max_model_len.unwrap_or(model.max_model_len)
+    }
+
+    /// [`Self::max_num_batched_tokens`], or the API server's default.
+    #[must_use]
+    pub fn resolved_max_num_batched_tokens(&self, model: &Model, gpu: &Gpu) -> u32 {
+        if let Some(tokens) = self.max_num_batched_tokens {
+            return tokens;
+        }
+        let seqs = self.resolved_max_num_seqs(gpu);
+        let len = self.resolved_max_model_len(model);
+        let default = if gpu.memory_bytes >= LARGEST_GPU_BYTES {
+            16_384
+        } else if Self::large(gpu) {
+            8192
+        } else {
+            2048
+        };
+        let default = if self.enable_chunked_prefill {
+            default
+        } else {
+            default.max(len)
+        };
+        default.max(seqs).min(seqs.saturating_mul(len))
+    }
+
+    /// [`Self::max_cudagraph_capture_size`], or vLLM's default; 0 without graphs.
+    pub(crate) fn resolved_capture_size(&self, model: &Model, gpu: &Gpu) -> u32 {
+        /// vLLM's cap on GPUs other than data-centre Blackwell.
+        const CAP: u32 = 512;
+        if self.enforce_eager {
+            return 0;
+        }
+        self.max_cudagraph_capture_size.unwrap_or_else(|| {
+            let seqs = self.resolved_max_num_seqs(gpu);
+            let budget = self.resolved_max_num_batched_tokens(model, gpu);
+            seqs.saturating_mul(2).min(CAP).min(budget)
+        })
+    }
+
+    /// Bytes of one weight in the layers.
+    pub(crate) fn weight_bytes(&self) -> f64 {
+        match self.quantization {
+            Quantization::None => 2.0,
+            Quantization::Fp8 => 1.0,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue;
+
+pub(crate) const DATA: &str = include_str!("../data/gpus.toml");
+static GPUS: LazyLock<BTreeMap<String, Gpu>> = LazyLock::new(|| catalogue::read(DATA));
+
+/// A GPU: its data sheet, and what kernels reach of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// What it is.
+    pub about: String,
+    /// Device memory.
+    pub memory_bytes: u64,
+    /// Dense bf16 peak.
+    pub bf16_tflops: f64,
+    /// Dense fp8 peak; none where the hardware has no fp8: weights then only take less memory.
+    #[serde(default)]
+    pub fp8_tflops: Option<f64>,
+    /// Memory bandwidth.
+    pub bandwidth_tb_s: f64,
+    /// Share of the bf16 peak in large matrix products.
+    pub gemm: f64,
+    /// Share of the fp8 peak in large matrix products.
+    #[serde(default)]
+    pub gemm_fp8: Option<f64>,
+    /// Share of the bandwidth when a small batch reads bf16 weights.
+    pub gemm_read: f64,
+    /// Share of the bandwidth when a small batch reads fp8 weights.
+    pub gemm_read_fp8: f64,
+    /// Share of the bandwidth when decode attention reads the KV cache.
+    pub decode_attn: f64,
+    /// Share of the bf16 peak in prefill attention.
+    pub prefill_attn: f64,
+    /// All-reduce over 2 GPUs in a CUDA graph: microseconds for 1 KB, 1 MB, 32 MB.
+    pub all_reduce_tp2_us: [f64; 3],
+    /// The same over 8 GPUs.
+    pub all_reduce_tp8_us: [f64; 3],
+    /// Least latency of an all-reduce outside a CUDA graph, microseconds.
+    pub eager_floor_us: f64,
+    /// Price per GPU and hour, for orientation.
+    pub usd_per_hour: f64,
+}
+
+impl Gpu {
+    /// A GPU of the catalogue.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        GPUS.get(name)
+    }
+
+    /// Every GPU of the catalogue.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        GPUS.keys().map(String::as_str)
+    }
+
+    /// Seconds of an all-reduce of `bytes` over `n` GPUs, interpolated on a log-log scale between
+    /// the measured sizes, and between 2 and 8 GPUs.
+    pub(crate) fn all_reduce_s(&self, bytes: f64, n: f64, graph: bool) -> f64 {
+        let two = interpolate(&self.all_reduce_tp2_us, bytes);
+        let eight = interpolate(&self.all_reduce_tp8_us, bytes);
+        // log2 of 2 is 1 and of 8 is 3.
+        let weight = ((n.log2() - 1.0) / 2.0).clamp(0.0, 1.0);
+        let us = two * (eight / two).powf(weight);
+        let us = if graph {
+            us
+        } else {
+            us.max(self.eager_floor_us)
+        };
+        us * 1e-6
+    }
+}
+
+fn interpolate(points: &[f64; 3], bytes: f64) -> f64 {
+    const SIZES: [f64; 3] = [1024.0, 1_048_576.0, 33_554_432.0];
+    let segment = if bytes <= SIZES[1] { 0 } else { 1 };
+    let (x0, x1) = (SIZES[segment], SIZES[segment + 1]);
+    let (y0, y1) = (points[segment], points[segment + 1]);
+    if bytes <= SIZES[0] {
+        return points[0];
+    }
+    // Beyond 32 MB the transfer is bandwidth bound: linear in size.
+    if bytes >= SIZES[2] {
+        return points[2] * bytes / SIZES[2];
+    }
+    y0 * (y1 / y0).powf((bytes / x0).ln() / (x1 / x0).ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn catalogue_parses_and_names_the_seven() {
+        assert_eq!(Gpu::names().count(), 7);
+        assert!(Gpu::named("h100-sxm").is_some() && Gpu::named("h1000").is_none());
+    }
+
+    #[test]
+    fn all_reduce_meets_the_measured_points_and_grows() {
+        let gpu = Gpu::named("h100-sxm").unwrap();
+        assert!((gpu.all_reduce_s(1_048_576.0, 2.0, true) - 12e-6).abs() < 1e-9);
+        assert!((gpu.all_reduce_s(1024.0, 2.0, false) - 21e-6).abs() < 1e-9);
+        let sizes = (10..27).map(|p| gpu.all_reduce_s(2_f64.powi(p), 4.0, true));
+        assert!(sizes.collect::<Vec<_>>().is_sorted());
+    }
+}

@@ -1,0 +1,52 @@
+use sbt_schemas::RequestStatus;
+
+/// What became of the requests of one simulation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// One per request, in the order given.
+    pub requests: Vec<Served>,
+    /// Peak share of the KV blocks in use.
+    pub kv_peak: f64,
+    /// Preemptions in all.
+    pub preemptions: u64,
+    /// Engine steps.
+    pub steps: u64,
+    /// When the last request ended.
+    pub end_s: f64,
+}
+
+/// What became of one request. For a finished one
+/// `retry_s + network_s + queue_s + prefill_s + decode_s` is the time from intended send to end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Served {
+    /// How it ended.
+    pub status: RequestStatus,
+    /// When it was to be sent.
+    pub intended_s: f64,
+    /// When its last attempt was sent.
+    pub sent_s: Option<f64>,
+    /// When its first token arrived.
+    pub first_token_s: Option<f64>,
+    /// When its last token arrived, or when it failed.
+    pub end_s: Option<f64>,
+    /// Attempts made.
+    pub attempts: u64,
+    /// Prompt tokens found in the prefix cache when it was first scheduled.
+    pub cached_tokens: u64,
+    /// Tokens that came back.
+    pub output_tokens: u64,
+    /// From the server's receipt to the first schedule.
+    pub queue_s: Option<f64>,
+    /// From the first schedule to the first token.
+    pub prefill_s: Option<f64>,
+    /// From the first to the last token.
+    pub decode_s: Option<f64>,
+    /// From the intended send to the start of the last attempt.
+    pub retry_s: Option<f64>,
+    /// Network and front end.
+    pub network_s: Option<f64>,
+    /// Times that it was preempted.
+    pub preemptions: u64,
+    /// Gaps between its tokens.
+    pub itl_s: Vec<f64>,
+}

@@ -1,0 +1,355 @@
+use std::collections::VecDeque;
+
+use crate::EngineConfig;
+use crate::batch::{Batch, Entry};
+use crate::blocks::{BlockPool, NONE};
+use crate::prefix::BlockKeys;
+use crate::state::{Phase, Sequence};
+
+/// Limits of the scheduler, every default resolved.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_num_seqs: usize,
+    pub(crate) token_budget: u32,
+    pub(crate) max_model_len: u32,
+    pub(crate) block_size: u32,
+    /// Blocks, the null block left out.
+    pub(crate) blocks: u32,
+    /// Blocks kept free at admission while something runs.
+    pub(crate) watermark_blocks: u32,
+}
+
+/// The scheduler of vLLM V1 (`scheduler.py`, `kv_cache_manager.py` of 0.33): running requests
+/// first, in order of admission, then waiting ones, first come first served.
+pub(crate) struct Scheduler<'a> {
+    config: &'a EngineConfig,
+    limits: Limits,
+    keys: &'a BlockKeys,
+    pool: BlockPool,
+    pub(crate) sequences: Vec<Sequence>,
+    running: Vec<u32>,
+    waiting: VecDeque<u32>,
+    /// Blocks of each request, at [`BlockKeys::start`].
+    table: Vec<u32>,
+    steps_since_prefill: u32,
+    preemptions: u64,
+    kv_peak: f64,
+}
+
+impl<'a> Scheduler<'a> {
+    pub(crate) fn new(
+        config: &'a EngineConfig,
+        limits: Limits,
+        keys: &'a BlockKeys,
+        sequences: Vec<Sequence>,
+    ) -> Self {
+        let count = sequences.len();
+        Self {
+            config,
+            limits,
+            keys,
+            pool: BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching),
+            sequences,
+            running: Vec::with_capacity(count),
+            waiting: VecDeque::with_capacity(count),
+            table: vec![NONE; keys.len()],
+            steps_since_prefill: 0,
+            preemptions: 0,
+            kv_peak: 0.0,
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn preemptions(&self) -> u64 {
+        self.preemptions
+    }
+
+    pub(crate) fn kv_peak(&self) -> f64 {
+        self.kv_peak
+    }
+
+    /// Queues a new attempt of a request.
+    pub(crate) fn receive(&mut self, request: u32, attempt: u32, now: f64) {
+        let sequence = &mut self.sequences[request as usize];
+        *sequence = Sequence {
+            phase: Phase::Waiting,
+            attempt,
+            epoch: sequence.epoch + 1,
+            preemptions: sequence.preemptions,
+            received_s: now,
+            ..Sequence::new(sequence.prompt, sequence.output)
+        };
+        self.waiting.push_back(request);
+    }
+
+    /// Drops a request, wherever it is.
+    pub(crate) fn abort(&mut self, request: u32) {
+        match self.sequences[request as usize].phase {
+            Phase::Away => return,
+            Phase::Waiting => self.waiting.retain(|r| *r != request),
+            Phase::Running => self.running.retain(|r| *r != request),
+        }
+        self.release_blocks(request);
+        let sequence = &mut self.sequences[request as usize];
+        sequence.phase = Phase::Away;
+        sequence.epoch += 1;
+    }
+
+    /// Fills a batch for the next step. True: a request was preempted meanwhile.
+    pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) -> bool {
+        batch.clear();
+        let defer = self.defers_prefill();
+        let mut budget = self.limits.token_budget;
+        let preempted = self.schedule_running(&mut budget, defer, batch);
+        if !preempted && !defer {
+            self.schedule_waiting(now, &mut budget, batch);
+        }
+        if !batch.entries.is_empty() {
+            let prefilled = !batch.load.pure_decode();
+            self.steps_since_prefill = if prefilled {
+                0
+            } else {
+                self.steps_since_prefill + 1
+            };
+        }
+        self.kv_peak = self.kv_peak.max(self.pool.usage());
+        preempted
+    }
+
+    /// Whether prompts have to wait for the next turn of `prefill_schedule_interval`.
+    fn defers_prefill(&self) -> bool {
+        let interval = self.config.prefill_schedule_interval;
+        interval > 1
+            && self.steps_since_prefill + 1 < interval
+            && self
+                .running
+                .iter()
+                .any(|r| self.sequences[*r as usize].decodes())
+    }
+
+    fn schedule_running(&mut self, budget: &mut u32, defer: bool, batch: &mut Batch) -> bool {
+        let mut preempted = false;
+        let mut i = 0;
+        while i < self.running.len() && *budget > 0 {
+            let request = self.running[i];
+            let sequence = self.sequences[request as usize];
+            if sequence.last_in_flight() || (defer && !sequence.decodes()) {
+                i += 1;
+                continue;
+            }
+            let tokens = self.new_tokens(&sequence, sequence.computed).min(*budget);
+            if tokens == 0 {
+                i += 1;
+                continue;
+            }
+            while !self.grow(request, tokens) {
+                preempted = true;
+                let victim = self.preempt_last();
+                if victim == request {
+                    return true;
+                }
+            }
+            self.commit(request, tokens, batch);
+            *budget -= tokens;
+            i += 1;
+        }
+        preempted
+    }
+
+    fn schedule_waiting(&mut self, now: f64, budget: &mut u32, batch: &mut Batch) {
+        while *budget > 0 && self.running.len() < self.limits.max_num_seqs {
+            let Some(&request) = self.waiting.front() else {
+                return;
+            };
+            let hits = self.cached_blocks(request);
+            let found = hits * self.limits.block_size;
+            let sequence = self.sequences[request as usize];
+            let tokens = self.new_tokens(&sequence, found);
+            if !self.config.enable_chunked_prefill && tokens > *budget {
+                return;
+            }
+            let tokens = tokens.min(*budget);
+            if !self.admit(request, hits, tokens) {
+                return;
+            }
+            self.waiting.pop_front();
+            self.running.push(request);
+            let sequence = &mut self.sequences[request as usize];
+            sequence.phase = Phase::Running;
+            sequence.computed = found;
+            if sequence.scheduled_s.is_nan() {
+                sequence.scheduled_s = now;
+                sequence.cached = found.min(sequence.prompt);
+            }
+            self.commit(request, tokens, batch);
+            *budget -= tokens;
+        }
+    }
+
+    /// Tokens that a request wants in this step.
+    fn new_tokens(&self, sequence: &Sequence, computed: u32) -> u32 {
+        let threshold = self.config.long_prefill_token_threshold;
+        let alone = self.running.len() + self.waiting.len() == 1;
+        let wanted = sequence.target() - computed;
+        let wanted = if threshold > 0 && !alone {
+            wanted.min(threshold)
+        } else {
+            wanted
+        };
+        wanted.min(
+            self.limits
+                .max_model_len
+                .saturating_sub(computed + 1)
+                .max(1),
+        )
+    }
+
+    /// Blocks at the start of a waiting request whose content is cached; at least the last token
+    /// is always computed.
+    fn cached_blocks(&self, request: u32) -> u32 {
+        if !self.config.enable_prefix_caching {
+            return 0;
+        }
+        let most = (self.sequences[request as usize].target() - 1) / self.limits.block_size;
+        let cached = (0..most).take_while(|block| {
+            self.pool
+                .find(self.keys.key(request as usize, *block as usize))
+                .is_some()
+        });
+        cached.count() as u32
+    }
+
+    /// Room for more tokens of a running request.
+    fn grow(&mut self, request: u32, tokens: u32) -> bool {
+        let sequence = self.sequences[request as usize];
+        let blocks = (sequence.computed + tokens).div_ceil(self.limits.block_size);
+        let needed = blocks.saturating_sub(sequence.held);
+        if needed > self.pool.free() {
+            return false;
+        }
+        self.take_blocks(request, needed);
+        true
+    }
+
+    /// Room for a waiting request; cached blocks that nobody uses leave the free list as well.
+    fn admit(&mut self, request: u32, hits: u32, tokens: u32) -> bool {
+        let sequence = self.sequences[request as usize];
+        let size = self.limits.block_size;
+        let revived = (0..hits).filter(|block| {
+            let key = self.keys.key(request as usize, *block as usize);
+            self.pool
+                .find(key)
+                .is_some_and(|block| self.pool.is_free(block))
+        });
+        let revived = revived.count() as u32;
+        let reserve = if self.running.is_empty() {
+            0
+        } else {
+            self.limits.watermark_blocks
+        };
+        let fits = |tokens: u32| {
+            let needed = tokens.div_ceil(size).saturating_sub(hits);
+            needed + revived + reserve <= self.pool.free()
+        };
+        let whole = sequence.target().min(self.limits.max_model_len);
+        let reserved = !self.config.scheduler_reserve_full_isl || fits(whole);
+        if !reserved || !fits(hits * size + tokens) {
+            return false;
+        }
+        let start = self.keys.start(request as usize);
+        for block in 0..hits as usize {
+            let key = self.keys.key(request as usize, block);
+            let found = self.pool.find(key).expect("looked up in this step");
+            self.pool.share(found);
+            self.table[start + block] = found;
+        }
+        let sequence = &mut self.sequences[request as usize];
+        sequence.held = hits;
+        sequence.remembered = hits;
+        let needed = (hits * size + tokens).div_ceil(size) - hits;
+        self.take_blocks(request, needed);
+        true
+    }
+
+    fn take_blocks(&mut self, request: u32, count: u32) {
+        let start = self.keys.start(request as usize);
+        let sequence = &mut self.sequences[request as usize];
+        for _ in 0..count {
+            self.table[start + sequence.held as usize] = self.pool.take();
+            sequence.held += 1;
+        }
+    }
+
+    fn release_blocks(&mut self, request: u32) {
+        let start = self.keys.start(request as usize);
+        let sequence = &mut self.sequences[request as usize];
+        // The tail goes first, so that the start of a prompt stays cached longest.
+        for block in (0..sequence.held as usize).rev() {
+            self.pool.release(self.table[start + block]);
+        }
+        sequence.held = 0;
+        sequence.remembered = 0;
+    }
+
+    fn preempt_last(&mut self) -> u32 {
+        let victim = self.running.pop().expect("a request that needs room runs");
+        self.release_blocks(victim);
+        let sequence = &mut self.sequences[victim as usize];
+        sequence.phase = Phase::Waiting;
+        sequence.computed = 0;
+        sequence.placeholders = 0;
+        sequence.epoch += 1;
+        sequence.preemptions += 1;
+        self.preemptions += 1;
+        self.waiting.push_front(victim);
+        victim
+    }
+
+    /// Puts a request into the batch: what it computes counts as computed from now on.
+    fn commit(&mut self, request: u32, tokens: u32, batch: &mut Batch) {
+        let start = self.keys.start(request as usize);
+        let sequence = &mut self.sequences[request as usize];
+        let decode = sequence.decodes();
+        let before = sequence.computed;
+        sequence.computed += tokens;
+        let samples = sequence.computed == sequence.target();
+        sequence.placeholders += u32::from(samples);
+        let full = sequence.computed.min(sequence.known()) / self.limits.block_size;
+        for block in sequence.remembered..full {
+            let held = self.table[start + block as usize];
+            self.pool
+                .remember(held, self.keys.key(request as usize, block as usize));
+        }
+        sequence.remembered = sequence.remembered.max(full);
+        let entry = Entry {
+            request,
+            attempt: sequence.attempt,
+            epoch: sequence.epoch,
+            samples,
+        };
+        batch.add(entry, before, tokens, decode);
+    }
+
+    /// Takes the token of a finished step. None: it was not for anybody. True: it was the last.
+    pub(crate) fn deliver(&mut self, entry: &Entry) -> Option<bool> {
+        let request = entry.request;
+        let sequence = &mut self.sequences[request as usize];
+        let current = sequence.phase != Phase::Away && sequence.attempt == entry.attempt;
+        if !entry.samples || !current {
+            return None;
+        }
+        sequence.generated += 1;
+        // A token computed before a preemption is delivered, and leaves the new count alone.
+        if sequence.epoch == entry.epoch {
+            sequence.placeholders -= 1;
+        }
+        let last = sequence.generated >= sequence.output;
+        if last {
+            self.abort(request);
+        }
+        Some(last)
+    }
+}

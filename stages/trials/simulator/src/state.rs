@@ -1,0 +1,84 @@
+/// Where a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not with the server.
+    Away,
+    /// In the server's queue, for the first time or after a preemption.
+    Waiting,
+    /// Scheduled step by step.
+    Running,
+}
+
+/// A request as the server sees it. Prefill and decode are no states: a request catches up from
+/// `computed` to what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence {
+    pub(crate) phase: Phase,
+    /// Tokens of the prompt.
+    pub(crate) prompt: u32,
+    /// Tokens to generate.
+    pub(crate) output: u32,
+    /// Tokens whose KV entries are computed or being computed.
+    pub(crate) computed: u32,
+    /// Tokens that came out.
+    pub(crate) generated: u32,
+    /// Tokens that are being computed and not known yet.
+    pub(crate) placeholders: u32,
+    /// Blocks that it holds.
+    pub(crate) held: u32,
+    /// Of these, blocks whose content is known.
+    pub(crate) remembered: u32,
+    /// Attempt of the client.
+    pub(crate) attempt: u32,
+    /// Raised when what is in flight becomes stale.
+    pub(crate) epoch: u32,
+    /// Preemptions.
+    pub(crate) preemptions: u32,
+    /// Prompt tokens found in the cache at the first schedule.
+    pub(crate) cached: u32,
+    /// When the server got it.
+    pub(crate) received_s: f64,
+    /// When it was first scheduled.
+    pub(crate) scheduled_s: f64,
+}
+
+impl Sequence {
+    pub(crate) fn new(prompt: u32, output: u32) -> Self {
+        Self {
+            phase: Phase::Away,
+            prompt,
+            output,
+            computed: 0,
+            generated: 0,
+            placeholders: 0,
+            held: 0,
+            remembered: 0,
+            attempt: 0,
+            epoch: 0,
+            preemptions: 0,
+            cached: 0,
+            received_s: f64::NAN,
+            scheduled_s: f64::NAN,
+        }
+    }
+
+    /// Tokens whose content is known.
+    pub(crate) fn known(&self) -> u32 {
+        self.prompt + self.generated
+    }
+
+    /// Tokens to catch up with.
+    pub(crate) fn target(&self) -> u32 {
+        self.known() + self.placeholders
+    }
+
+    /// Whether the token that ends it is being computed.
+    pub(crate) fn last_in_flight(&self) -> bool {
+        self.placeholders > 0 && self.generated + self.placeholders >= self.output
+    }
+
+    /// Whether the next step is one new token after the prompt.
+    pub(crate) fn decodes(&self) -> bool {
+        self.computed >= self.prompt && self.target() - self.computed == 1
+    }
+}

@@ -1,0 +1,296 @@
+//! Laws that hold for every workload and configuration.
+
+use proptest::prelude::*;
+use sbt_schemas::RequestStatus;
+use sbt_simulator::{Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Server};
+
+fn server(config: &EngineConfig) -> Server {
+    let model = Model::named("llama-3.1-8b").unwrap();
+    Server::launch(config, model, Gpu::named("l40s").unwrap(), 2).unwrap()
+}
+
+fn small() -> EngineConfig {
+    EngineConfig {
+        max_num_seqs: Some(8),
+        max_num_batched_tokens: Some(256),
+        max_model_len: Some(2048),
+        num_gpu_blocks_override: Some(160),
+        ..EngineConfig::default()
+    }
+}
+
+fn request(start_s: f64, prompt: u32, output: u32) -> Request {
+    Request {
+        start_s,
+        after: None,
+        prompt_tokens: prompt,
+        output_tokens: output,
+        block_ids: Vec::new(),
+        block_tokens: 16,
+    }
+}
+
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let one = (0.0..2.0_f64, 1_u32..900, 1_u32..120, 0_u64..3);
+    prop::collection::vec(one, 1..40).prop_map(|rows| {
+        let mut requests: Vec<Request> = rows
+            .into_iter()
+            .map(|(start, prompt, output, group)| Request {
+                block_ids: (0..8).map(|block| group * 100 + block).collect(),
+                ..request(start, prompt, output)
+            })
+            .collect();
+        requests.sort_by(|a, b| a.start_s.total_cmp(&b.start_s));
+        requests
+    })
+}
+
+fn configs() -> impl Strategy<Value = EngineConfig> {
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>());
+    (switches, 1_u32..20, 0_u32..200, 130_u32..400).prop_map(
+        |((caching, asynchronous, reserve), seqs, threshold, blocks)| EngineConfig {
+            enable_prefix_caching: caching,
+            async_scheduling: asynchronous,
+            scheduler_reserve_full_isl: reserve,
+            max_num_seqs: Some(seqs),
+            long_prefill_token_threshold: threshold,
+            num_gpu_blocks_override: Some(blocks),
+            ..small()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_request_ends_once_with_all_its_tokens(config in configs(), requests in requests()) {
+        let run = server(&config).simulate(&requests, &Client::default());
+        prop_assert_eq!(run.requests.len(), requests.len());
+        for (asked, served) in requests.iter().zip(&run.requests) {
+            prop_assert_eq!(served.status, RequestStatus::Ok);
+            prop_assert_eq!(served.output_tokens, u64::from(asked.output_tokens));
+            prop_assert_eq!(served.itl_s.len() as u64, served.output_tokens - 1);
+            prop_assert!(served.itl_s.iter().all(|gap| *gap >= 0.0));
+            prop_assert!(served.cached_tokens < u64::from(asked.prompt_tokens) || asked.prompt_tokens == 0);
+        }
+        prop_assert!(run.kv_peak <= 1.0);
+    }
+
+    #[test]
+    fn parts_of_the_latency_add_up_in_order(config in configs(), requests in requests()) {
+        let run = server(&config).simulate(&requests, &Client::default());
+        for served in &run.requests {
+            let (sent, first, end) = (served.sent_s.unwrap(), served.first_token_s.unwrap(), served.end_s.unwrap());
+            prop_assert!(served.intended_s <= sent && sent < first && first <= end);
+            let parts = [served.retry_s, served.network_s, served.queue_s, served.prefill_s, served.decode_s];
+            prop_assert!(parts.iter().all(|part| part.unwrap() >= 0.0));
+            let sum: f64 = parts.iter().flatten().sum();
+            prop_assert!((sum - (end - served.intended_s)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn equal_inputs_give_equal_runs(config in configs(), requests in requests()) {
+        let client = Client { max_in_flight: Some(6), timeout_s: Some(1.0), retries: 1, backoff_s: 0.1 };
+        let server = server(&config);
+        prop_assert_eq!(server.simulate(&requests, &client), server.simulate(&requests, &client));
+    }
+
+    #[test]
+    fn limits_of_the_client_are_kept(requests in requests(), most in 1_u64..5) {
+        let client = Client { max_in_flight: Some(most), ..Client::default() };
+        let run = server(&small()).simulate(&requests, &client);
+        let mut edges: Vec<(f64, i64)> = run.requests.iter()
+            .flat_map(|s| [(s.sent_s.unwrap(), 1), (s.end_s.unwrap(), -1)])
+            .collect();
+        edges.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut in_flight = 0;
+        for (_, change) in edges {
+            in_flight += change;
+            prop_assert!(in_flight <= most as i64);
+        }
+    }
+}
+
+fn mean_e2e(run: &Run) -> f64 {
+    let times = run.requests.iter().map(|s| s.end_s.unwrap() - s.intended_s);
+    times.sum::<f64>() / run.requests.len() as f64
+}
+
+fn steady(n: u32, gap_s: f64) -> Vec<Request> {
+    (0..n)
+        .map(|i| request(f64::from(i) * gap_s, 200, 50))
+        .collect()
+}
+
+#[test]
+fn latency_grows_with_load() {
+    let server = server(&small());
+    let latencies = [2.0, 0.5, 0.1, 0.02, 0.0]
+        .map(|gap| mean_e2e(&server.simulate(&steady(60, gap), &Client::default())));
+    assert!(latencies.is_sorted(), "{latencies:?}");
+    assert!(latencies[4] > 2.0 * latencies[0]);
+}
+
+/// One at a time, fixed service time, far apart: no queue, and Little's law L = λ W holds.
+#[test]
+fn lone_requests_do_not_wait_and_keep_littles_law() {
+    let config = EngineConfig {
+        max_num_seqs: Some(1),
+        ..small()
+    };
+    let run = server(&config).simulate(&steady(40, 5.0), &Client::default());
+    let first = run.requests[0].decode_s.unwrap() + run.requests[0].prefill_s.unwrap();
+    for served in &run.requests {
+        assert!((served.decode_s.unwrap() + served.prefill_s.unwrap() - first).abs() < 1e-9);
+        assert!(served.queue_s.unwrap() < 1e-9);
+    }
+}
+
+/// M/D/1 with max_num_seqs = 1: at half load the mean wait is half a service time (Pollaczek and
+/// Khinchine: ρ S / (2 (1 - ρ))).
+#[test]
+fn single_server_queue_waits_as_theory_says() {
+    let config = EngineConfig {
+        max_num_seqs: Some(1),
+        async_scheduling: false,
+        ..small()
+    };
+    let server = server(&config);
+    let lone = server.simulate(&steady(1, 1.0), &Client::default());
+    let service = lone.requests[0].prefill_s.unwrap() + lone.requests[0].decode_s.unwrap();
+    let mut state = 12_345_u64;
+    let mut at = 0.0;
+    let requests: Vec<Request> = (0..4000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let uniform = ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+            at += -uniform.ln() * service / 0.5;
+            request(at, 200, 50)
+        })
+        .collect();
+    let run = server.simulate(&requests, &Client::default());
+    let wait = run.requests.iter().map(|s| s.queue_s.unwrap()).sum::<f64>() / 4000.0;
+    assert!((wait / service - 0.5).abs() < 0.06, "{}", wait / service);
+}
+
+#[test]
+fn starved_cache_preempts_and_a_larger_one_does_not() {
+    let burst: Vec<Request> = (0..8).map(|_| request(0.0, 200, 300)).collect();
+    let starved = server(&small()).simulate(&burst, &Client::default());
+    assert!(starved.preemptions > 0);
+    let roomy = EngineConfig {
+        num_gpu_blocks_override: Some(1000),
+        ..small()
+    };
+    assert_eq!(
+        server(&roomy)
+            .simulate(&burst, &Client::default())
+            .preemptions,
+        0
+    );
+}
+
+#[test]
+fn shared_prefix_is_found_and_shortens_the_prefill() {
+    let share = |start| Request {
+        block_ids: (0..30).collect(),
+        ..request(start, 490, 10)
+    };
+    let run = server(&small()).simulate(&[share(0.0), share(5.0)], &Client::default());
+    assert_eq!(run.requests[0].cached_tokens, 0);
+    assert_eq!(run.requests[1].cached_tokens, 480);
+    assert!(run.requests[1].prefill_s < run.requests[0].prefill_s);
+}
+
+#[test]
+fn next_turn_waits_for_the_one_before_and_finds_its_blocks() {
+    let ids: Vec<u64> = (0..60).collect();
+    let first = Request {
+        block_ids: ids.clone(),
+        ..request(0.0, 160, 64)
+    };
+    let second = Request {
+        start_s: 0.7,
+        after: Some(0),
+        block_ids: ids,
+        ..request(0.0, 320, 10)
+    };
+    let run = server(&small()).simulate(&[first, second], &Client::default());
+    let end = run.requests[0].end_s.unwrap();
+    assert!((run.requests[1].intended_s - end - 0.7).abs() < 1e-9);
+    // 160 + 64 tokens, the last of which was never computed.
+    assert_eq!(run.requests[1].cached_tokens, 208);
+}
+
+#[test]
+fn time_limit_retries_and_then_gives_up() {
+    let client = Client {
+        timeout_s: Some(0.05),
+        retries: 2,
+        backoff_s: 0.1,
+        ..Client::default()
+    };
+    let turns = [
+        request(0.0, 900, 100),
+        Request {
+            after: Some(0),
+            ..request(0.1, 10, 10)
+        },
+    ];
+    let run = server(&small()).simulate(&turns, &client);
+    assert_eq!(run.requests[0].status, RequestStatus::Timeout);
+    assert_eq!(run.requests[0].attempts, 3);
+    assert!((run.requests[0].end_s.unwrap() - (3.0 * 0.05 + 0.1 + 0.2)).abs() < 1e-9);
+    assert_eq!(run.requests[1].status, RequestStatus::Unfinished);
+}
+
+#[test]
+fn full_queue_refuses_and_too_long_prompts_are_invalid() {
+    let config = EngineConfig {
+        max_num_seqs: Some(1),
+        max_num_queued_reqs: Some(1),
+        ..small()
+    };
+    let mut burst: Vec<Request> = (0..4).map(|_| request(0.0, 100, 50)).collect();
+    burst.push(request(0.0, 5000, 5));
+    let run = server(&config).simulate(&burst, &Client::default());
+    let count = |status| run.requests.iter().filter(|s| s.status == status).count();
+    assert_eq!(count(RequestStatus::Invalid), 1);
+    assert!(count(RequestStatus::Rejected) >= 2);
+    assert_eq!(run.requests.len(), 5);
+}
+
+#[test]
+fn impossible_launches_say_why() {
+    let model = Model::named("llama-3.1-70b").unwrap();
+    let gpu = Gpu::named("rtx-4090").unwrap();
+    let failure = Server::launch(&EngineConfig::default(), model, gpu, 1)
+        .err()
+        .unwrap();
+    assert!(
+        matches!(failure, LaunchFailure::DoesNotFit { .. }),
+        "{failure}"
+    );
+    let model = Model::named("llama-3.1-8b").unwrap();
+    let failure = Server::launch(&EngineConfig::default(), model, gpu, 1)
+        .err()
+        .unwrap();
+    assert!(failure.to_string().contains("max_model_len"), "{failure}");
+}
+
+#[test]
+fn two_gpus_are_faster_than_one_and_not_twice_as_fast() {
+    let on = |tp| {
+        let config = EngineConfig {
+            tensor_parallel_size: tp,
+            ..small()
+        };
+        mean_e2e(&server(&config).simulate(&steady(20, 1.0), &Client::default()))
+    };
+    let (one, two) = (on(1), on(2));
+    assert!(two < one && two > one / 2.0, "{one} {two}");
+}

@@ -1,0 +1,137 @@
+//! Against real runs of vLLM 0.19: 300 ShareGPT requests at about 10 per second.
+
+use std::path::{Path, PathBuf};
+
+use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server};
+use serde_json::Value;
+
+fn data(path: &str) -> Option<PathBuf> {
+    let base = std::env::var_os("SBT_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/data"),
+        PathBuf::from,
+    );
+    let file = base.join("serving-truth").join(path);
+    if !file.exists() {
+        println!("skipped: {} is not on this machine", file.display());
+        return None;
+    }
+    Some(file)
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Means over requests, seconds.
+#[derive(Debug)]
+struct Means {
+    ttft: f64,
+    tpot: f64,
+    e2e: f64,
+}
+
+fn means(rows: impl Iterator<Item = (f64, f64, f64)>) -> Means {
+    let rows: Vec<_> = rows.collect();
+    let mean =
+        |pick: fn(&(f64, f64, f64)) -> f64| rows.iter().map(pick).sum::<f64>() / rows.len() as f64;
+    Means {
+        ttft: mean(|r| r.0),
+        tpot: mean(|r| r.1),
+        e2e: mean(|r| r.2),
+    }
+}
+
+fn measured(run: &str) -> Option<Means> {
+    let rows = lines(&data(&format!("{run}/requests.jsonl"))?);
+    Some(means(rows.iter().map(|row| {
+        let at = |name: &str| row[name].as_f64().unwrap();
+        let tokens = at("output_toks");
+        let (queued, first, last) = (at("queued_ts"), at("first_token_ts"), at("last_token_ts"));
+        (
+            first - queued,
+            (last - first) / (tokens - 1.0).max(1.0),
+            last - queued,
+        )
+    })))
+}
+
+fn simulated(run: &str, gpu: &str) -> Option<Means> {
+    let meta: Value =
+        serde_json::from_str(&std::fs::read_to_string(data(&format!("{run}/meta.json"))?).unwrap())
+            .unwrap();
+    let config = EngineConfig {
+        max_num_seqs: meta["engine_kwargs"]["max_num_seqs"]
+            .as_u64()
+            .map(|n| n as u32),
+        max_num_batched_tokens: Some(2048),
+        max_model_len: Some(32_768),
+        gpu_memory_utilization: 0.9,
+        num_gpu_blocks_override: meta["kv_cache"]["num_gpu_blocks"]
+            .as_u64()
+            .map(|n| n as u32),
+        ..EngineConfig::default()
+    };
+    let requests: Vec<Request> = lines(&data("workloads/sharegpt-llama-3.1-8b-300-sps10.jsonl")?)
+        .iter()
+        .map(|row| Request {
+            start_s: row["timestamp"].as_f64().unwrap() / 1e3,
+            after: None,
+            prompt_tokens: row["input_length"].as_u64().unwrap() as u32,
+            output_tokens: row["output_length"].as_u64().unwrap() as u32,
+            block_ids: row["hash_ids"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_u64().unwrap())
+                .collect(),
+            block_tokens: 16,
+        })
+        .collect();
+    let model = Model::named("llama-3.1-8b").unwrap();
+    let server = Server::launch(&config, model, Gpu::named(gpu).unwrap(), 1).unwrap();
+    let run = server.simulate(&requests, &Client::default());
+    Some(means(run.requests.iter().map(|served| {
+        let ttft = served.queue_s.unwrap() + served.prefill_s.unwrap();
+        let decode = served.decode_s.unwrap();
+        let tokens = served.output_tokens as f64;
+        (ttft, decode / (tokens - 1.0).max(1.0), ttft + decode)
+    })))
+}
+
+/// Errors in percent must lie within 5 points of those that the same model of step time had in
+/// an independent prototype.
+fn assert_errors(run: &str, gpu: &str, expected: [f64; 3]) {
+    let (Some(real), Some(ours)) = (measured(run), simulated(run, gpu)) else {
+        return;
+    };
+    let errors = [
+        ours.ttft / real.ttft - 1.0,
+        ours.tpot / real.tpot - 1.0,
+        ours.e2e / real.e2e - 1.0,
+    ]
+    .map(|error| error * 100.0);
+    println!("{run}: TTFT, TPOT, E2E errors in percent: {errors:.1?}");
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(
+            (error - expected).abs() < 5.0,
+            "{errors:.1?}, expected {expected}"
+        );
+    }
+}
+
+#[test]
+fn starved_rtx_4090_is_met() {
+    assert_errors("RTX4090_Llama-3.1-8B", "rtx-4090", [-1.1, -1.7, -1.3]);
+}
+
+#[test]
+fn busy_rtx_pro_6000_errs_as_an_uncalibrated_model_does() {
+    assert_errors(
+        "RTXPRO6000_Llama-3.1-8B",
+        "rtx-pro-6000",
+        [-22.7, -9.1, -12.6],
+    );
+}
