@@ -19,7 +19,7 @@ table! {
         pub category: String,
         /// How it ended.
         pub status: RequestStatus,
-        /// Whether it belongs to the warm-up and is left out of every metric.
+        /// Whether it belongs to the warm-up: left out of latencies, rates and counts, but its tokens are load like any other.
         pub warmup: bool,
         /// When the schedule wanted it sent.
         pub intended_s: f64,

@@ -136,9 +136,10 @@ pub(super) fn parse(source: &str) -> Result<Node, ExprError> {
         depth: 0,
     };
     let root = parser.disjunction()?;
-    match parser.peek() {
-        Token::End => Ok(root),
-        _ => Err(parser.expected("an operator or the end")),
+    if *parser.peek() == Token::End {
+        Ok(root)
+    } else {
+        Err(parser.expected("an operator or the end"))
     }
 }
 
