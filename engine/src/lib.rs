@@ -12,7 +12,11 @@ mod table;
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, SourceText};
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
-pub use pipeline::{CachePolicy, LoadOptions, Plan, PlannedStage, Wire, load};
+pub use graph::{Graph, Selection, UnknownStage};
+pub use pipeline::{
+    CachePolicy, LoadOptions, Origin, Plan, PlannedStage, ResolvedValue, Wire, load,
+    pipeline_schema, resolved,
+};
 pub use stage::{
     Cancel, FileParam, Input, Output, OutputKind, ParamError, Registry, Stage, StageContext,
     StageError, StageKind, Written, parse_params,
