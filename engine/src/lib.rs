@@ -20,9 +20,13 @@ pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, SourceText};
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
 pub use expr::{Expr, ExprError};
+pub use graph::{Graph, Selection, UnknownStage};
 pub use key::Difference;
 pub use lockfile::{check_lock, lock_path, write_lock};
-pub use pipeline::{CachePolicy, LoadOptions, Plan, PlannedStage, Wire, load};
+pub use pipeline::{
+    CachePolicy, LoadOptions, Origin, Plan, PlannedStage, ResolvedValue, Wire, load,
+    pipeline_schema, resolved,
+};
 pub use reference::find_table;
 pub use results::place;
 pub use run::{

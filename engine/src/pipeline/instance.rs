@@ -252,14 +252,14 @@ impl Reader<'_> {
                 help,
             } = error;
             let at = self.origin(&path, resolver, axes);
-            // Serde's own words: the key is wrong, not its value.
-            let part = match message.starts_with("unknown field") {
-                true => Part::Key,
-                false => Part::Value,
+            // Serde's own words: the key is wrong, not its value, and the message names it.
+            let (part, shown) = match path.split_last() {
+                Some((_, parents)) if message.starts_with("unknown field") => (Part::Key, parents),
+                Some(_) | None => (Part::Value, path.as_slice()),
             };
-            let within = match path.is_empty() {
+            let within = match shown.is_empty() {
                 true => String::new(),
-                false => format!("`{}`: ", path.join(".")),
+                false => format!("`{}`: ", shown.join(".")),
             };
             let message = format!("stage `{}`: {within}{message}", self.name);
             let problem = Diagnostic::new("sbt::stage::param", message).help(help);

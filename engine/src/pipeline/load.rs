@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value as Json;
+
 use super::document::Document;
 use super::include::Files;
 use super::instance::{Instance, read_stage};
@@ -10,7 +12,7 @@ use super::resolve::{Resolver, Scope};
 use super::trail::{Trail, keys};
 use super::wiring::{Wired, Wiring};
 use crate::Registry;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 
 /// Which pipeline, and what overrides it.
 #[derive(Debug, Clone, Default)]
@@ -35,13 +37,10 @@ pub fn load(options: &LoadOptions, registry: Registry) -> Result<Plan, Diagnosti
     let mut problems = Vec::new();
     let files = Files::read(&options.path, &mut problems);
     let layers = Layers::build(files, options, &mut problems);
-    if layers.files.is_empty() {
-        return Err(Diagnostics::sorted(problems));
-    }
-    let read = Reading::of(&layers, options, registry);
-    problems.extend(read.problems);
+    let reading = Reading::of(&layers, options, registry);
+    problems.extend(reading.problems);
     if problems.is_empty() {
-        Ok(read.plan)
+        Ok(reading.plan)
     } else {
         Err(Diagnostics::sorted(problems))
     }
@@ -50,7 +49,9 @@ pub fn load(options: &LoadOptions, registry: Registry) -> Result<Plan, Diagnosti
 /// A plan as far as it could be made.
 pub(crate) struct Reading {
     pub(crate) plan: Plan,
-    pub(crate) problems: Vec<crate::Diagnostic>,
+    /// `params`, every reference resolved.
+    pub(crate) params: Json,
+    pub(crate) problems: Vec<Diagnostic>,
 }
 
 impl Reading {
@@ -62,7 +63,7 @@ impl Reading {
         for (name, entries) in &document.stages {
             instances.extend(read_stage(name, entries, registry, &mut resolver));
         }
-        check_params(layers, &mut resolver);
+        let params = params(layers, &mut resolver);
         let wired = Wiring::new(&instances, layers).connect(&mut resolver.report);
         Self {
             plan: Plan {
@@ -71,17 +72,19 @@ impl Reading {
                 path: options.path.clone(),
                 stages: assemble(instances, wired, &options.env),
             },
+            params,
             problems: resolver.report.problems,
         }
     }
 }
 
-/// Parameters that nothing uses have errors too.
-fn check_params(layers: &Layers, resolver: &mut Resolver<'_>) {
-    if let Some(params) = layers.root().get("params") {
+/// All parameters: those that nothing uses have errors too.
+fn params(layers: &Layers, resolver: &mut Resolver<'_>) -> Json {
+    let resolved = layers.root().get("params").and_then(|params| {
         let path = keys(["params"]);
-        resolver.resolve(params, &Trail::Base(&path), &mut Scope::new(None));
-    }
+        resolver.resolve(params, &Trail::Base(&path), &mut Scope::new(None))
+    });
+    resolved.unwrap_or_else(|| Json::Object(serde_json::Map::new()))
 }
 
 /// Puts the instances in order; those that could not be read are left out.

@@ -8,6 +8,7 @@ mod instance;
 mod layers;
 mod load;
 mod matrix;
+mod origin;
 mod output;
 mod overrides;
 mod params;
@@ -15,13 +16,18 @@ mod plan;
 mod reference;
 mod report;
 mod resolve;
+mod schema;
 mod settings;
 mod source;
 mod spans;
+#[cfg(test)]
+mod tests;
 mod toml_value;
 mod trace;
 mod trail;
 mod wiring;
 
 pub use load::{LoadOptions, load};
+pub use origin::{Origin, ResolvedValue, resolved};
 pub use plan::{CachePolicy, Plan, PlannedStage, Wire};
+pub use schema::pipeline_schema;

@@ -22,7 +22,7 @@ pub(crate) fn choose_output(
             of_table
                 .or_else(like_table)
                 .or_else(|| by_name(&wanted.name))
-                .ok_or_else(|| undecided(stage, outputs))?
+                .ok_or_else(|| undecided(stage, outputs, wanted))?
         }
     };
     check(stage, chosen, wanted)?;
@@ -104,15 +104,24 @@ fn unknown(stage: &str, name: &str, outputs: &[Output]) -> Diagnostic {
     Diagnostic::new("sbt::wiring::output", message).help(help)
 }
 
-fn undecided(stage: &str, outputs: &[Output]) -> Diagnostic {
-    let message = match outputs {
-        [] => format!("`{stage}` has no outputs"),
-        _ => format!("`{stage}` has several outputs; write which"),
+fn undecided(stage: &str, outputs: &[Output], wanted: &Input) -> Diagnostic {
+    let fits = |output: &Output| match (output.kind, wanted.table) {
+        (OutputKind::Table(given), Some(table)) => given.name == table.name,
+        (OutputKind::AnyTable, _) | (OutputKind::Table(_) | OutputKind::File, None) => true,
+        (OutputKind::File, Some(_)) | (OutputKind::Folder, _) => false,
+    };
+    let message = match wanted.table {
+        _ if outputs.iter().any(fits) => format!("`{stage}` has several outputs; write which"),
+        Some(table) => format!("`{stage}` has no table `{}`", table.name),
+        None => format!("`{stage}` has no table or file"),
     };
     Diagnostic::new("sbt::wiring::output", message).help(list(stage, outputs))
 }
 
 fn list(stage: &str, outputs: &[Output]) -> String {
+    if outputs.is_empty() {
+        return "it has no outputs".to_owned();
+    }
     let names = outputs
         .iter()
         .map(|output| format!("{stage}.{}", output.name));

@@ -40,14 +40,18 @@ impl SourceFile {
             span,
         };
         let mut doubt = Doubt::default();
+        let mut broken = Vec::new();
         for error in errors {
             let span = error.span().unwrap_or(0..0);
             doubt.around(&entries, span.start);
+            broken.push(span.start);
             let problem = Diagnostic::new("sbt::toml::syntax", error.message());
             problems.push(problem.label(place(span), ""));
         }
         let mut unfit = Vec::new();
         let values = toml_value::dict(table.get_ref(), &mut unfit);
+        // What is no number at all was said before.
+        unfit.retain(|number| !broken.iter().any(|at| number.span.contains(at)));
         for number in unfit {
             doubt.around(&entries, number.span.start);
             let problem = Diagnostic::new("sbt::toml::number", number.message);
@@ -73,24 +77,19 @@ impl Doubt {
     /// Doubts the section that an error stands in: the one that begins last before it.
     fn around(&mut self, entries: &Entry, offset: usize) {
         self.names = true;
-        let section = |entry: &Entry| {
-            let mut before: Vec<(usize, String)> = Vec::new();
-            for name in entry.names() {
-                let start = entry
-                    .child(name)
-                    .map_or(usize::MAX, |child| child.key.start);
-                if start <= offset {
-                    before.push((start, name.to_owned()));
-                }
-            }
-            before.pop()
+        let last_before = |table: &Entry| -> Option<(usize, String)> {
+            let sections = table.names().into_iter();
+            let starts = sections.filter_map(|name| Some((table.child(name)?.key.start, name)));
+            let before = starts.take_while(|(start, _)| *start <= offset);
+            before.last().map(|(start, name)| (start, name.to_owned()))
         };
-        let stage = entries.child("stages").and_then(section);
-        match (stage, section(entries)) {
-            (Some((start, stage)), Some((top, name))) if name == "stages" || start > top => {
-                self.stages.insert(stage);
+        let stage = entries.child("stages").and_then(last_before);
+        let params = entries.child("params").map(|params| params.key.start);
+        match stage {
+            Some((start, name)) if params.is_none_or(|p| p < start || p > offset) => {
+                self.stages.insert(name);
             }
-            _ => self.params = true,
+            Some(_) | None => self.params = true,
         }
     }
 

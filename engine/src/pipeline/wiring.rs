@@ -122,7 +122,11 @@ impl<'a> Wiring<'a> {
                 continue;
             };
             let wanted = ready.inputs.iter().find(|wanted| wanted.name == input.name);
-            for number in matching {
+            // A stage that reads itself is told so, and no more.
+            let others = matching
+                .into_iter()
+                .filter(|&i| self.instances[i].name != reader.name);
+            for number in others {
                 let Some(from) = &self.instances[number].ready else {
                     continue;
                 };

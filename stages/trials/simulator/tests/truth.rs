@@ -58,7 +58,7 @@ fn measured(run: &str) -> Option<Means> {
     })))
 }
 
-fn simulated(run: &str, gpu: &str) -> Option<Means> {
+fn simulated(run: &str, gpu: &Gpu) -> Option<Means> {
     let meta: Value =
         serde_json::from_str(&std::fs::read_to_string(data(&format!("{run}/meta.json"))?).unwrap())
             .unwrap();
@@ -91,7 +91,7 @@ fn simulated(run: &str, gpu: &str) -> Option<Means> {
         })
         .collect();
     let model = Model::named("llama-3.1-8b").unwrap();
-    let server = Server::launch(&config, model, Gpu::named(gpu).unwrap(), 1).unwrap();
+    let server = Server::launch(&config, model, gpu, 1).unwrap();
     let run = server.simulate(&requests, &Client::default());
     Some(means(run.requests.iter().map(|served| {
         let ttft = served.queue_s.unwrap() + served.prefill_s.unwrap();
@@ -101,9 +101,10 @@ fn simulated(run: &str, gpu: &str) -> Option<Means> {
     })))
 }
 
+
 /// Errors in percent must lie within 5 points of those that the same model of step time had in
 /// an independent prototype.
-fn assert_errors(run: &str, gpu: &str, expected: [f64; 3]) {
+fn assert_errors(run: &str, gpu: &Gpu, expected: [f64; 3]) {
     let (Some(real), Some(ours)) = (measured(run), simulated(run, gpu)) else {
         return;
     };
@@ -122,16 +123,23 @@ fn assert_errors(run: &str, gpu: &str, expected: [f64; 3]) {
     }
 }
 
+/// The KV cache is the bottleneck here: what is tested is the scheduler, its preemptions and its
+/// cache. The prototype took 85 % of every peak of the data sheet, and so does this.
 #[test]
 fn starved_rtx_4090_is_met() {
-    assert_errors("RTX4090_Llama-3.1-8B", "rtx-4090", [-1.1, -1.7, -1.3]);
+    let gpu = Gpu {
+        gemm: 0.85,
+        gemm_read: 0.85,
+        decode_attn: 0.85,
+        prefill_attn: 0.85,
+        ..Gpu::named("rtx-4090").unwrap().clone()
+    };
+    assert_errors("RTX4090_Llama-3.1-8B", &gpu, [-1.1, -1.7, -1.3]);
 }
 
+/// An uncalibrated model is a fifth too fast on TTFT here; calibration is another matter.
 #[test]
 fn busy_rtx_pro_6000_errs_as_an_uncalibrated_model_does() {
-    assert_errors(
-        "RTXPRO6000_Llama-3.1-8B",
-        "rtx-pro-6000",
-        [-22.7, -9.1, -12.6],
-    );
+    let gpu = Gpu::named("rtx-pro-6000").unwrap();
+    assert_errors("RTXPRO6000_Llama-3.1-8B", gpu, [-22.7, -9.1, -12.6]);
 }
