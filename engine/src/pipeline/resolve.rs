@@ -28,7 +28,7 @@ pub(crate) struct Resolver<'a> {
 }
 
 /// A value without references, and what it took to get it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) value: Json,
     pub(crate) uses: Uses,
