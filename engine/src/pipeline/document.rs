@@ -213,35 +213,33 @@ fn stages<'a>(layers: &'a Layers, report: &mut Report<'_>) -> Vec<(&'a str, &'a 
         let Some((name, value)) = table.get_key_value(name) else {
             continue;
         };
-        let path = keys(["stages", name]);
-        let doubted = layers.doubt.stages.contains(name);
-        if !doubted && !is_stage_name(name) {
-            let problem = Diagnostic::new(
-                "sbt::document::name",
-                format!("`{name}` cannot be a stage's name"),
-            );
-            let help = "use letters, digits, `_` and `-`".to_owned();
-            report.at(problem.help(help), &path, Part::Key, "");
-            continue;
-        }
-        let Value::Dict(_, keys) = value else {
-            if !doubted {
-                wrong_stage(name, &path, report);
-            }
-            continue;
+        let entries = match layers.doubt.stages.contains(name) {
+            true => value.as_dict(),
+            false => stage(name, value, report),
         };
-        if !doubted {
-            check_stage_keys(name, keys, report);
-        }
-        stages.push((name.as_str(), keys));
+        stages.extend(entries.map(|entries| (name.as_str(), entries)));
     }
     stages
 }
 
-fn wrong_stage(name: &str, path: &[String], report: &mut Report<'_>) {
-    let message = format!("stage `{name}` must be a table");
-    let problem = Diagnostic::new("sbt::document::type", message);
-    report.at(problem, path, Part::Value, "expected a table");
+/// The entries of a stage that can have its name.
+fn stage<'a>(name: &str, value: &'a Value, report: &mut Report<'_>) -> Option<&'a Dict> {
+    let path = keys(["stages", name]);
+    if !is_stage_name(name) {
+        let message = format!("`{name}` cannot be a stage's name");
+        let help = "use letters, digits, `_` and `-`".to_owned();
+        let problem = Diagnostic::new("sbt::document::name", message).help(help);
+        report.at(problem, &path, Part::Key, "");
+        return None;
+    }
+    let Some(entries) = value.as_dict() else {
+        let message = format!("stage `{name}` must be a table");
+        let problem = Diagnostic::new("sbt::document::type", message);
+        report.at(problem, &path, Part::Value, "expected a table");
+        return None;
+    };
+    check_stage_keys(name, entries, report);
+    Some(entries)
 }
 
 /// Names of stages, each at its first appearance.

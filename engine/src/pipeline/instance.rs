@@ -107,6 +107,7 @@ impl Reader<'_> {
         mut scope: Scope<'_>,
     ) -> (Vec<InputDoc>, Settings, Option<Ready>) {
         let settings = self.settings(resolver, &mut scope);
+        scope.idle = settings.as_ref().is_some_and(|settings| !settings.enabled);
         let inputs = self.inputs(resolver, &mut scope);
         let kind = self.kind(resolver, &mut scope);
         let with = match self.entries.get("with") {
@@ -294,6 +295,9 @@ impl Reader<'_> {
         for file in stage.files() {
             if let Some(found) = resolver.existing(&file.path) {
                 files.insert(file.name, found);
+                continue;
+            }
+            if scope.idle {
                 continue;
             }
             complete = false;
