@@ -65,6 +65,8 @@ table! {
         pub cost_per_goodput_mtok: Option<f64>,
         /// Expected score of the configuration, 0 to 1.
         pub quality: Option<f64>,
+        /// Variant in table `quality` that the score is of.
+        pub quality_variant: Option<String>,
         /// Whether it ended `ok` within every constraint.
         pub feasible: bool,
         /// Sum of relative violations of the constraints; null when it did not end `ok`.

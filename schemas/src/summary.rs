@@ -86,6 +86,6 @@ pub struct SamplerSummary {
     pub evaluations: u64,
     /// Of these, feasible.
     pub feasible: u64,
-    /// Normalised hypervolume at the end.
-    pub hypervolume: f64,
+    /// Hypervolume at the end; null without a baseline.
+    pub hypervolume: Option<f64>,
 }

@@ -14,8 +14,8 @@ table! {
         pub feasible: bool,
         /// Feasible configurations so far.
         pub n_feasible: u64,
-        /// Normalised hypervolume of the feasible ones so far; the reference point is fixed per study.
-        pub hypervolume: f64,
+        /// Hypervolume of the feasible ones so far, in logs of the ratio to the baseline, up to 1.1 times the baseline; null without a baseline.
+        pub hypervolume: Option<f64>,
         /// Best value so far of the first objective among feasible ones.
         pub best: Option<f64>,
     }

@@ -7,7 +7,7 @@ use super::report::Report;
 use super::source::SourceFile;
 use super::spans::{Entry, Part};
 use super::trail::keys;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::stage::nearest_name;
 
 /// Keys of a pipeline.
@@ -59,7 +59,9 @@ impl<'a> Document<'a> {
 
 fn check_root(layers: &Layers, report: &mut Report<'_>) {
     for name in layers.root().keys() {
-        if DOCUMENT_KEYS.contains(&name.as_str()) {
+        // Keys after a header that is wrong come out at the root.
+        let strayed = layers.doubt.names && STAGE_KEYS.contains(&name.as_str());
+        if DOCUMENT_KEYS.contains(&name.as_str()) || strayed {
             continue;
         }
         let problem = Diagnostic::new("sbt::document::key", format!("unknown key `{name}`"));
@@ -104,13 +106,26 @@ fn check_profiles(layers: &Layers, report: &mut Report<'_>) {
         let Some(profiles) = file.entries.child("profile") else {
             continue;
         };
+        if !profiles.is_table() {
+            not_a_table("`profile`", file.place(profiles.span(Part::Value)), report);
+        }
         for profile in profiles.names() {
             let Some(entry) = profiles.child(profile) else {
                 continue;
             };
-            check_profile(layers, file, profile, entry, report);
+            if entry.is_table() {
+                check_profile(layers, file, profile, entry, report);
+            } else {
+                let what = format!("profile `{profile}`");
+                not_a_table(&what, file.place(entry.span(Part::Value)), report);
+            }
         }
     }
+}
+
+fn not_a_table(what: &str, place: Place, report: &mut Report<'_>) {
+    let problem = Diagnostic::new("sbt::document::type", format!("{what} must be a table"));
+    report.push(problem.label(place, "expected a table"));
 }
 
 fn check_profile(
@@ -151,6 +166,10 @@ fn check_profile(
 /// An override of what no file has is a slip of the pen.
 fn check_overrides(layers: &Layers, report: &mut Report<'_>) {
     for set in layers.overrides.iter().filter(|_| !layers.doubt.names) {
+        if let Some("include" | "profile") = set.path.first().map(String::as_str) {
+            let message = format!("{} cannot override what only files say", set.from);
+            report.push(Diagnostic::new("sbt::document::override", message));
+        }
         let [section, name, ..] = set.path.as_slice() else {
             continue;
         };
@@ -194,34 +213,33 @@ fn stages<'a>(layers: &'a Layers, report: &mut Report<'_>) -> Vec<(&'a str, &'a 
         let Some((name, value)) = table.get_key_value(name) else {
             continue;
         };
-        let path = keys(["stages", name]);
-        if !name
-            .chars()
-            .all(|c| c.is_alphanumeric() || "_-".contains(c))
-            || name.is_empty()
-        {
-            let problem = Diagnostic::new(
-                "sbt::document::name",
-                format!("`{name}` cannot be a stage's name"),
-            );
-            let help = "use letters, digits, `_` and `-`".to_owned();
-            report.at(problem.help(help), &path, Part::Key, "");
-            continue;
-        }
-        let Value::Dict(_, keys) = value else {
-            wrong_stage(name, &path, report);
-            continue;
+        let entries = match layers.doubt.stages.contains(name) {
+            true => value.as_dict(),
+            false => stage(name, value, report),
         };
-        check_stage_keys(layers, name, keys, report);
-        stages.push((name.as_str(), keys));
+        stages.extend(entries.map(|entries| (name.as_str(), entries)));
     }
     stages
 }
 
-fn wrong_stage(name: &str, path: &[String], report: &mut Report<'_>) {
-    let message = format!("stage `{name}` must be a table");
-    let problem = Diagnostic::new("sbt::document::type", message);
-    report.at(problem, path, Part::Value, "expected a table");
+/// The entries of a stage that can have its name.
+fn stage<'a>(name: &str, value: &'a Value, report: &mut Report<'_>) -> Option<&'a Dict> {
+    let path = keys(["stages", name]);
+    if !is_stage_name(name) {
+        let message = format!("`{name}` cannot be a stage's name");
+        let help = "use letters, digits, `_` and `-`".to_owned();
+        let problem = Diagnostic::new("sbt::document::name", message).help(help);
+        report.at(problem, &path, Part::Key, "");
+        return None;
+    }
+    let Some(entries) = value.as_dict() else {
+        let message = format!("stage `{name}` must be a table");
+        let problem = Diagnostic::new("sbt::document::type", message);
+        report.at(problem, &path, Part::Value, "expected a table");
+        return None;
+    };
+    check_stage_keys(name, entries, report);
+    Some(entries)
 }
 
 /// Names of stages, each at its first appearance.
@@ -233,10 +251,7 @@ fn file_order(layers: &Layers) -> Vec<&str> {
     names.filter(|name| seen.insert(*name)).collect()
 }
 
-fn check_stage_keys(layers: &Layers, name: &str, entries: &Dict, report: &mut Report<'_>) {
-    if layers.doubt.stages.contains(name) {
-        return;
-    }
+fn check_stage_keys(name: &str, entries: &Dict, report: &mut Report<'_>) {
     for key in entries.keys() {
         if STAGE_KEYS.contains(&key.as_str()) {
             continue;
@@ -258,6 +273,11 @@ pub(crate) fn nearest_or_list(found: &str, names: &[&str], lead: &str) -> String
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{lead}: {}", names.join(", ")),
     }
+}
+
+fn is_stage_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    !name.is_empty() && name.chars().all(allowed)
 }
 
 fn is_plain(name: &str) -> bool {

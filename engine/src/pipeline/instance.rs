@@ -51,6 +51,9 @@ pub(crate) fn read_stage(
     registry: Registry,
     resolver: &mut Resolver<'_>,
 ) -> Vec<Instance> {
+    if resolver.layers.doubt.stages.contains(name) {
+        return vec![broken(name)];
+    }
     let Some(unfolded) = Unfolded::read(name, entries, resolver) else {
         return vec![broken(name)];
     };
@@ -77,7 +80,8 @@ pub(crate) fn read_stage(
     instances.collect()
 }
 
-/// Stands for all instances of a stage whose matrix is wrong, so that others may still name it.
+/// Stands for all instances of a stage whose syntax or matrix is wrong, so that others may still
+/// name it.
 fn broken(name: &str) -> Instance {
     Instance {
         id: name.to_owned(),
@@ -103,6 +107,7 @@ impl Reader<'_> {
         mut scope: Scope<'_>,
     ) -> (Vec<InputDoc>, Settings, Option<Ready>) {
         let settings = self.settings(resolver, &mut scope);
+        scope.idle = settings.as_ref().is_some_and(|settings| !settings.enabled);
         let inputs = self.inputs(resolver, &mut scope);
         let kind = self.kind(resolver, &mut scope);
         let with = match self.entries.get("with") {
@@ -122,8 +127,7 @@ impl Reader<'_> {
                 uses: scope.uses,
             })
         });
-        let doubted = resolver.layers.doubt.stages.contains(self.name);
-        let ready = stage.filter(|_| settings.is_some() && inputs.is_some() && !doubted);
+        let ready = stage.filter(|_| settings.is_some() && inputs.is_some());
         (
             inputs.unwrap_or_default(),
             settings.unwrap_or_default(),
@@ -208,12 +212,10 @@ impl Reader<'_> {
         scope: &mut Scope<'_>,
     ) -> Option<&'static dyn StageKind> {
         let Some(uses) = self.entries.get("uses") else {
-            if !resolver.layers.doubt.stages.contains(self.name) {
-                let message = format!("stage `{}` does not say which kind it uses", self.name);
-                let help = "add for example `uses = \"workload\"`".to_owned();
-                let problem = Diagnostic::new("sbt::stage::uses", message).help(help);
-                resolver.report.at(problem, &self.path, Part::Key, "");
-            }
+            let message = format!("stage `{}` does not say which kind it uses", self.name);
+            let help = "add for example `uses = \"workload\"`".to_owned();
+            let problem = Diagnostic::new("sbt::stage::uses", message).help(help);
+            resolver.report.at(problem, &self.path, Part::Key, "");
             return None;
         };
         let uses = self.resolve("uses", uses, resolver, scope)?;
@@ -263,9 +265,7 @@ impl Reader<'_> {
             };
             let message = format!("stage `{}`: {within}{message}", self.name);
             let problem = Diagnostic::new("sbt::stage::param", message).help(help);
-            if !resolver.layers.doubt.stages.contains(self.name) {
-                resolver.report.at(problem, &at, part, "");
-            }
+            resolver.report.at(problem, &at, part, "");
         }
         None
     }
@@ -295,6 +295,9 @@ impl Reader<'_> {
         for file in stage.files() {
             if let Some(found) = resolver.existing(&file.path) {
                 files.insert(file.name, found);
+                continue;
+            }
+            if scope.idle {
                 continue;
             }
             complete = false;

@@ -74,7 +74,7 @@ impl Layers {
             figment = figment.merge(Layer { number, data });
         }
         if let Some(name) = profile {
-            figment = figment.select(name.as_str());
+            figment = figment.select(figment_profile(name));
         }
         let merged = figment.find_value("");
         let merged = merged.expect("no layer gives an error, and the empty path is the root");
@@ -193,6 +193,11 @@ fn deepest_in<'a>(
     (depth > 0).then_some((depth, entry))
 }
 
+/// Figment keeps some names, such as `default`, for itself.
+fn figment_profile(name: &str) -> Profile {
+    Profile::new(&format!("profile {name}"))
+}
+
 /// What a file says for everybody, and what for the chosen profile.
 fn file_data(file: &SourceFile, profile: Option<&str>) -> Map<Profile, Dict> {
     let own = file.values.iter();
@@ -203,7 +208,7 @@ fn file_data(file: &SourceFile, profile: Option<&str>) -> Map<Profile, Dict> {
     if let Some(name) = profile
         && let Some(chosen) = profiles.and_then(|all| all.get(name)?.as_dict())
     {
-        data.insert(Profile::new(name), chosen.clone());
+        data.insert(figment_profile(name), chosen.clone());
     }
     data
 }

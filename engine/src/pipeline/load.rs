@@ -82,7 +82,9 @@ impl Reading {
 fn params(layers: &Layers, resolver: &mut Resolver<'_>) -> Json {
     let resolved = layers.root().get("params").and_then(|params| {
         let path = keys(["params"]);
-        resolver.resolve(params, &Trail::Base(&path), &mut Scope::new(None))
+        let mut scope = Scope::new(None);
+        scope.idle = true;
+        resolver.resolve(params, &Trail::Base(&path), &mut scope)
     });
     resolved.unwrap_or_else(|| Json::Object(serde_json::Map::new()))
 }

@@ -20,6 +20,7 @@ mod schema;
 mod settings;
 mod source;
 mod spans;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod toml_value;

@@ -127,3 +127,36 @@ fn list(stage: &str, outputs: &[Output]) -> String {
         .map(|output| format!("{stage}.{}", output.name));
     format!("its outputs are: {}", names.collect::<Vec<_>>().join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use sbt_schemas::{Row, TrialRow};
+
+    use super::*;
+
+    static NARROW: TableSpec = TableSpec {
+        name: "trials",
+        version: 1,
+        about: "trials of another version",
+        key: &[],
+        columns: &[],
+    };
+
+    #[test]
+    fn a_table_without_needed_columns_is_refused() {
+        let outputs = [Output::table(&NARROW)];
+        let wanted = Input::required("baseline", &TrialRow::TABLE);
+        let problem = choose_output("old", &outputs, None, &wanted).unwrap_err();
+        assert_eq!(problem.code, "sbt::wiring::columns");
+        assert!(
+            problem
+                .message
+                .starts_with("table `trials` of `old.trials` lacks `")
+        );
+        let same = [Output::table(&TrialRow::TABLE)];
+        assert_eq!(
+            choose_output("new", &same, None, &wanted).unwrap(),
+            "trials"
+        );
+    }
+}

@@ -20,9 +20,15 @@ pub(crate) struct Open {
 
 impl Resolver<'_> {
     /// The value of `${params.…}`.
-    pub(crate) fn param(&mut self, keys: &[&str], site: Site<'_>) -> Option<Rc<Resolved>> {
+    pub(crate) fn param(
+        &mut self,
+        keys: &[&str],
+        site: Site<'_>,
+        idle: bool,
+    ) -> Option<Rc<Resolved>> {
         let name = keys.join(".");
-        if let Some(known) = self.known.get(&name) {
+        let key = (name.clone(), idle);
+        if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         if let Some(from) = self.open.iter().position(|open| open.param == name) {
@@ -30,22 +36,23 @@ impl Resolver<'_> {
             return None;
         }
         self.open.push(Open {
-            param: name.clone(),
+            param: name,
             path: site.trail.keys(),
             span: site.span(),
         });
-        let found = self.follow(keys, site).map(Rc::new);
+        let found = self.follow(keys, site, idle).map(Rc::new);
         self.open.pop();
-        self.known.insert(name, found.clone());
+        self.known.insert(key, found.clone());
         found
     }
 
     /// Walks down the parameters; one that is itself a reference is resolved on the way.
-    fn follow(&mut self, keys: &[&str], site: Site<'_>) -> Option<Resolved> {
+    fn follow(&mut self, keys: &[&str], site: Site<'_>, idle: bool) -> Option<Resolved> {
         let layers = self.layers;
         let mut path = vec!["params".to_owned()];
         let mut at = layers.root().get("params");
         let mut scope = Scope::new(None);
+        scope.idle = idle;
         for (depth, key) in keys.iter().enumerate() {
             if let Some(Value::String(_, text)) = at
                 && reference::whole(text).is_some()

@@ -34,7 +34,8 @@ pub struct PlannedStage {
     /// The stage itself, planned from `with`.
     pub stage: Box<dyn Stage>,
     /// Where its inputs come from, by input name. More than one wire: the tables are
-    /// concatenated in this order, with the axes of their stages as columns.
+    /// concatenated in this order, with the axes of their stages as columns. A stage that goes on
+    /// without some of its sources has no wires to those that are left out.
     pub inputs: BTreeMap<String, Vec<Wire>>,
     /// Files that parameters name, by [`crate::FileParam::name`], and those of `${file:…}`, as
     /// `file:1`, `file:2` in the order of their use; absolute paths that exist.
@@ -50,7 +51,8 @@ pub struct PlannedStage {
     pub retries: u32,
     /// Whether a stored result is good enough.
     pub cache: CachePolicy,
-    /// False: the stage is left out, and what needs it too.
+    /// False: the stage is left out, by its own `when` or because all sources of a required input
+    /// are. Its files may then not exist.
     pub enabled: bool,
 }
 

@@ -19,7 +19,11 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn push(&mut self, problem: Diagnostic) {
-        self.problems.push(problem);
+        let place = problem.labels.first().map(|label| &label.place);
+        let files = &self.layers.files;
+        if !place.is_some_and(|place| files.iter().any(|file| file.swallows(place))) {
+            self.problems.push(problem);
+        }
     }
 
     /// Reports something about an entry of the document.
@@ -37,7 +41,12 @@ impl<'a> Report<'a> {
         text: &str,
     ) -> Diagnostic {
         match self.layers.spot(path, part) {
-            Spot::File { place, .. } => problem.label(place, text),
+            Spot::File { place, in_profile } => {
+                let profile = self.layers.profile.as_ref();
+                let profile = profile.filter(|_| in_profile && text.is_empty());
+                let text = profile.map_or(text.to_owned(), |name| format!("in profile `{name}`"));
+                problem.label(place, text)
+            }
             Spot::Outside(outside) => Diagnostic {
                 message: format!("{} (from {outside})", problem.message),
                 ..problem

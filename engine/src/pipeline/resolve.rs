@@ -21,14 +21,15 @@ pub(crate) struct Resolver<'a> {
     pub(crate) report: Report<'a>,
     env: &'a BTreeMap<String, String>,
     folder: &'a Path,
-    /// Parameters resolved so far, by their dotted path; none for what cannot be.
-    pub(crate) known: BTreeMap<String, Option<Rc<Resolved>>>,
+    /// Parameters resolved so far, by their dotted path and whether what the machine lacks was
+    /// let pass; none for what cannot be.
+    pub(crate) known: BTreeMap<(String, bool), Option<Rc<Resolved>>>,
     /// References to parameters that are being followed.
     pub(crate) open: Vec<Open>,
 }
 
 /// A value without references, and what it took to get it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolved {
     pub(crate) value: Json,
     pub(crate) uses: Uses,
@@ -49,6 +50,8 @@ pub(crate) type Axes = BTreeMap<String, Json>;
 pub(crate) struct Scope<'s> {
     /// Axes of the stage instance; none outside of stages.
     pub(crate) axes: Option<&'s Axes>,
+    /// The value will not be used: variables and files that the machine lacks are no errors.
+    pub(crate) idle: bool,
     pub(crate) uses: Uses,
 }
 
@@ -80,6 +83,7 @@ impl<'s> Scope<'s> {
     pub(crate) fn new(axes: Option<&'s Axes>) -> Self {
         Self {
             axes,
+            idle: false,
             uses: Uses::default(),
         }
     }
@@ -97,6 +101,11 @@ impl<'s> Site<'s> {
 
     pub(crate) fn span(&self) -> Range<usize> {
         self.start..self.end
+    }
+
+    /// The reference itself, for a value that nobody will use.
+    fn written(&self) -> &'s str {
+        &self.text[self.span()]
     }
 }
 
@@ -201,7 +210,7 @@ impl<'a> Resolver<'a> {
     ) -> Option<Json> {
         match reference {
             Reference::Params(keys) => {
-                let found = self.param(keys, site)?;
+                let found = self.param(keys, site, scope.idle)?;
                 scope.uses.extend(&found.uses);
                 Some(found.value.clone())
             }
@@ -215,6 +224,7 @@ impl<'a> Resolver<'a> {
             Reference::Env(name, default) => {
                 scope.uses.env.insert((*name).to_owned());
                 let value = self.env.get(*name).map(String::as_str).or(*default);
+                let value = value.or(scope.idle.then(|| site.written()));
                 if value.is_none() {
                     self.unset(name, site);
                 }
@@ -238,14 +248,18 @@ impl<'a> Resolver<'a> {
         let found = self.existing(Path::new(&path));
         // JSON holds no path that is not Unicode.
         let text = found.as_deref().and_then(Path::to_str).map(Json::from);
-        match (found, &text) {
-            (Some(found), Some(_)) => scope.uses.file(found),
+        match (found, text) {
+            (Some(found), Some(text)) => {
+                scope.uses.file(found);
+                Some(text)
+            }
+            (None, _) if scope.idle => Some(Json::from(site.written())),
             (_, _) => {
                 let problem = Diagnostic::new("sbt::file::missing", format!("no file `{path}`"));
                 self.report_at(site, problem.help(PATHS.to_owned()));
+                None
             }
         }
-        text
     }
 
     /// A file as an absolute path: from the pipeline's folder, else from the working directory.

@@ -68,7 +68,7 @@ fn stages() -> Value {
     json!({
         "description": "Stages by name.",
         "type": "object",
-        "propertyNames": { "pattern": "^[\\p{L}\\p{N}_-]+$" },
+        "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" },
         "additionalProperties": { "$ref": "#/$defs/stage" },
     })
 }

@@ -6,7 +6,7 @@ use figment::value::Dict;
 use toml::de::DeTable;
 
 use super::spans::Entry;
-use super::toml_value;
+use super::{syntax, toml_value};
 use crate::diagnostic::{Diagnostic, Place, SourceText};
 
 /// A TOML file, parsed once: values for the layers, spans for the messages.
@@ -15,6 +15,7 @@ pub(crate) struct SourceFile {
     pub(crate) entries: Entry,
     pub(crate) values: Dict,
     pub(crate) doubt: Doubt,
+    swallowed: Vec<Range<usize>>,
 }
 
 /// What syntax errors or missing files may have swallowed: nothing is said about the absence of
@@ -40,20 +41,19 @@ impl SourceFile {
             span,
         };
         let mut doubt = Doubt::default();
-        let mut broken = Vec::new();
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            doubt.around(&entries, span.start);
-            broken.push(span.start);
-            let problem = Diagnostic::new("sbt::toml::syntax", error.message());
-            problems.push(problem.label(place(span), ""));
+        let mut swallowed = Vec::new();
+        for error in syntax::worth_showing(&text, &entries, errors) {
+            doubt.around(&text.text, &entries, error.span.start);
+            swallowed.push(error.swallowed);
+            let problem = Diagnostic::new("sbt::toml::syntax", error.message);
+            problems.push(problem.label(place(error.span), ""));
         }
         let mut unfit = Vec::new();
         let values = toml_value::dict(table.get_ref(), &mut unfit);
         // What is no number at all was said before.
-        unfit.retain(|number| !broken.iter().any(|at| number.span.contains(at)));
+        unfit.retain(|number| !swallowed.iter().any(|s| overlap(s, &number.span)));
         for number in unfit {
-            doubt.around(&entries, number.span.start);
+            doubt.around(&text.text, &entries, number.span.start);
             let problem = Diagnostic::new("sbt::toml::number", number.message);
             problems.push(problem.label(place(number.span), ""));
         }
@@ -62,7 +62,14 @@ impl SourceFile {
             entries,
             values,
             doubt,
+            swallowed,
         }
+    }
+
+    /// Whether a place is within what a syntax error swallowed.
+    pub(crate) fn swallows(&self, place: &Place) -> bool {
+        let here = place.source.index == self.text.index;
+        here && self.swallowed.iter().any(|s| overlap(s, &place.span))
     }
 
     pub(crate) fn place(&self, span: Range<usize>) -> Place {
@@ -73,15 +80,27 @@ impl SourceFile {
     }
 }
 
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
 impl Doubt {
-    /// Doubts the section that an error stands in: the one that begins last before it.
-    fn around(&mut self, entries: &Entry, offset: usize) {
+    /// Doubts the section that an error stands in: the one that begins last before it. A header
+    /// that is wrong casts no doubt on the section before.
+    fn around(&mut self, text: &str, entries: &Entry, offset: usize) {
         self.names = true;
+        let before = &text.as_bytes()[..offset.min(text.len())];
+        let newline = before.iter().rposition(|byte| *byte == b'\n');
+        let line = newline.map_or(0, |newline| newline + 1);
+        let is_header = text[line..].trim_start().starts_with('[');
         let last_before = |table: &Entry| -> Option<(usize, String)> {
             let sections = table.names().into_iter();
             let starts = sections.filter_map(|name| Some((table.child(name)?.key.start, name)));
             let before = starts.take_while(|(start, _)| *start <= offset);
-            before.last().map(|(start, name)| (start, name.to_owned()))
+            let last = before
+                .last()
+                .filter(|(start, _)| !is_header || *start >= line);
+            last.map(|(start, name)| (start, name.to_owned()))
         };
         let stage = entries.child("stages").and_then(last_before);
         let params = entries.child("params").map(|params| params.key.start);
@@ -89,6 +108,7 @@ impl Doubt {
             Some((start, name)) if params.is_none_or(|p| p < start || p > offset) => {
                 self.stages.insert(name);
             }
+            None if is_header && params.is_some_and(|p| p < line) => {}
             Some(_) | None => self.params = true,
         }
     }

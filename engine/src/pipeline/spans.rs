@@ -52,6 +52,15 @@ impl Entry {
         }
     }
 
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.inside, Inside::Table(_))
+    }
+
+    /// Whether it is a list or table in brackets: its value begins after its name.
+    pub(crate) fn is_bracketed(&self) -> bool {
+        !matches!(self.inside, Inside::Scalar) && self.value.start > self.key.start
+    }
+
     /// Names of a table, in the order of the file.
     pub(crate) fn names(&self) -> Vec<&str> {
         let Inside::Table(entries) = &self.inside else {

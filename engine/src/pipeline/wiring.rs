@@ -13,6 +13,7 @@ use super::trail::keys;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{cycle_through, stable_order};
 use crate::stage::nearest_name;
+use crate::{Input, OutputKind};
 
 /// Connects instances; what is wrong with a connection is reported once both ends are known to
 /// be right.
@@ -81,6 +82,7 @@ impl<'a> Wiring<'a> {
     ) -> BTreeMap<String, Vec<Wire>> {
         let mut inputs = BTreeMap::new();
         for input in &reader.inputs {
+<<<<<<< HEAD
             let known = reader.ready.as_ref().is_none_or(|ready| {
                 let known = ready.stage.open_inputs()
                     || ready.inputs.iter().any(|known| known.name == input.name);
@@ -90,25 +92,25 @@ impl<'a> Wiring<'a> {
                 known
             });
             let wires = self.wires(reader, input, known, report);
+=======
+            let wires = self.wires(reader, input, report);
+>>>>>>> pipeline
             inputs.insert(input.name.clone(), wires);
         }
         for missing in missing_inputs(reader) {
-            let message = format!("stage `{}`: input `{missing}` is not wired", reader.name);
-            let help = format!("add `inputs = {{ {missing} = \"STAGE\" }}`");
-            let problem = Diagnostic::new("sbt::wiring::missing", message).help(help);
-            let path = keys(["stages", &reader.name, "inputs"]);
-            report.at(problem, &path, Part::Key, "");
+            self.report_missing(reader, missing, report);
         }
         inputs
     }
 
-    fn wires(
-        &mut self,
-        reader: &Instance,
-        input: &InputDoc,
-        known: bool,
-        report: &mut Report<'_>,
-    ) -> Vec<Wire> {
+    fn wires(&mut self, reader: &Instance, input: &InputDoc, report: &mut Report<'_>) -> Vec<Wire> {
+        let wanted = reader.ready.as_ref().and_then(|ready| {
+            let wanted = ready.inputs.iter().find(|known| known.name == input.name);
+            if wanted.is_none() {
+                unknown_input(reader, ready, &input.name, report);
+            }
+            wanted
+        });
         let mut wires = Vec::new();
         for (source, at) in &input.sources {
             let (stage, output) = split(source);
@@ -117,31 +119,28 @@ impl<'a> Wiring<'a> {
                 continue;
             };
             self.note_read(&found, reader, at);
-            let matching = self.matching(found, stage, reader, at, report);
-            let Some(ready) = reader.ready.as_ref().filter(|_| known) else {
-                continue;
-            };
-            let wanted = ready.inputs.iter().find(|wanted| wanted.name == input.name);
-            // A stage that reads itself is told so, and no more.
-            let others = matching
-                .into_iter()
-                .filter(|&i| self.instances[i].name != reader.name);
-            for number in others {
-                let Some(from) = &self.instances[number].ready else {
+            for number in self.matching(found, stage, reader, at, report) {
+                let from = &self.instances[number];
+                let (Some(wanted), Some(ready)) = (wanted, &from.ready) else {
                     continue;
                 };
-                let chosen =
-                    wanted.map(|wanted| choose_output(stage, &from.outputs, output, wanted));
-                match chosen {
-                    Some(Ok(output)) => wires.push(Wire {
+                // A stage that reads itself is told so, and no more.
+                if from.name == reader.name {
+                    continue;
+                }
+                let wire = choose_output(stage, &ready.outputs, output, wanted)
+                    .map(|output| Wire {
                         stage: number,
                         output,
-                    }),
-                    Some(Err(mut problem)) => {
-                        problem.message = format!("stage `{}`: {}", reader.name, problem.message);
+                    })
+                    .and_then(|wire| once(wire, &wires, source));
+                match wire {
+                    Ok(wire) => wires.push(wire),
+                    Err(problem) => {
+                        let message = format!("stage `{}`: {}", reader.name, problem.message);
+                        let problem = Diagnostic { message, ..problem };
                         report.at(problem, at, Part::Value, "");
                     }
-                    None => {}
                 }
             }
         }
@@ -153,7 +152,14 @@ impl<'a> Wiring<'a> {
         if let Some(&number) = self.numbers.get(stage) {
             return Some(self.stages[number].1.clone());
         }
-        self.ids.get(stage).map(|&number| vec![number])
+        if let Some(&number) = self.ids.get(stage) {
+            return Some(vec![number]);
+        }
+        // Whether a matrix that is wrong has this instance, nobody knows.
+        let (name, _) = stage.split_once('[')?;
+        let instances = &self.stages[*self.numbers.get(name)?].1;
+        let broken = instances.iter().any(|&i| self.instances[i].ready.is_none());
+        broken.then(|| instances.clone())
     }
 
     /// Those whose axes agree with the reader's.
@@ -224,6 +230,26 @@ impl<'a> Wiring<'a> {
         report.at(problem, at, Part::Value, "");
     }
 
+    fn report_missing(&self, reader: &Instance, missing: &Input, report: &mut Report<'_>) {
+        let table = missing.table.map(|table| table.name);
+        let gives = |ready: &Ready| {
+            let mut tables = ready.outputs.iter().filter_map(|output| match output.kind {
+                OutputKind::Table(spec) => Some(spec.name),
+                OutputKind::AnyTable | OutputKind::File | OutputKind::Folder => None,
+            });
+            table.is_some_and(|wanted| tables.any(|given| given == wanted))
+        };
+        let others = self.instances.iter().filter(|i| i.name != reader.name);
+        let mut givers = others.filter(|i| i.ready.as_ref().is_some_and(gives));
+        let giver = givers.next().map_or("STAGE", |giver| &giver.name);
+        let name = &missing.name;
+        let message = format!("stage `{}`: input `{name}` is not wired", reader.name);
+        let help = format!("add `inputs = {{ {name} = \"{giver}\" }}`");
+        let problem = Diagnostic::new("sbt::wiring::missing", message).help(help);
+        let path = keys(["stages", &reader.name, "inputs"]);
+        report.at(problem, &path, Part::Key, "");
+    }
+
     fn report_cycles(&self, report: &mut Report<'_>) {
         for cycle in cycle_through(&self.reads) {
             let name = |node: NodeIndex| self.stages[node.index()].0;
@@ -254,19 +280,22 @@ fn split(source: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn missing_inputs(reader: &Instance) -> Vec<&str> {
-    let Some(ready) = &reader.ready else {
-        return Vec::new();
-    };
+/// A table that is read twice would count twice.
+fn once(wire: Wire, before: &[Wire], source: &str) -> Result<Wire, Diagnostic> {
+    if before.contains(&wire) {
+        let message = format!("`{source}` is read twice by one input");
+        return Err(Diagnostic::new("sbt::wiring::twice", message));
+    }
+    Ok(wire)
+}
+
+fn missing_inputs(reader: &Instance) -> impl Iterator<Item = &Input> {
     let wired = |name: &str| {
         let mut inputs = reader.inputs.iter();
         inputs.any(|input| input.name == name && !input.sources.is_empty())
     };
-    let missing = ready
-        .inputs
-        .iter()
-        .filter(|i| !i.optional && !wired(&i.name));
-    missing.map(|input| input.name.as_str()).collect()
+    let inputs = reader.ready.iter().flat_map(|ready| &ready.inputs);
+    inputs.filter(move |input| !input.optional && !wired(&input.name))
 }
 
 fn unknown_input(reader: &Instance, ready: &Ready, name: &str, report: &mut Report<'_>) {

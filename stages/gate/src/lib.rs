@@ -1,1 +1,7 @@
 //! Regression gates: limits in, verdicts out.
+
+mod check;
+mod limits;
+mod stage;
+
+pub use stage::GateKind;

@@ -1,1 +1,8 @@
-//! Finalists measured again on fresh seeds.
+//! Finalists measured again on fresh seeds: what is reported was never selected on.
+
+mod finalists;
+mod intervals;
+mod params;
+mod stage;
+
+pub use stage::StabilityKind;

@@ -53,6 +53,7 @@ pub fn aggregate(sampler: &str, evaluation: u64, trials: &[&TrialRow]) -> Candid
         cost_per_mtok: steady(|t| t.cost_per_mtok),
         cost_per_goodput_mtok: steady(|t| t.cost_per_goodput_mtok),
         quality: None,
+        quality_variant: None,
         feasible: false,
         violation: None,
         violated: None,

@@ -13,6 +13,7 @@ mod judge;
 mod metrics;
 mod percentile;
 mod protocol;
+mod quality;
 mod recommend;
 mod runner;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use goals::Goals;
 pub use hypervolume::hypervolume;
 pub use judge::Judge;
 pub use protocol::{ClientLimits, Protocol, Slo};
+pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use server::{KnobKind, KnobSpec, Rule, ServerSpec};

@@ -1,4 +1,5 @@
 use insta::assert_snapshot;
+use proptest::prelude::*;
 
 use super::fakes::{Project, pipeline};
 
@@ -185,4 +186,85 @@ fn an_empty_pipeline_says_so() {
             .errors()
             .contains("has no stages")
     );
+}
+
+/// A pipeline with some of everything.
+const WHOLE: &str = r#"
+name = "whole"
+[params]
+seed = 7
+samplers = ["random", "tpe"]
+[stages.workload]
+uses = "source"
+with = { requests = 10, label = "seed ${params.seed}" }
+[stages.base]
+uses = "measure"
+inputs.workload = "workload"
+timeout = "30m"
+[stages.search]
+uses = "search"
+matrix = { sampler = "${params.samplers}" }
+inputs = { workload = "workload", baseline = "base" }
+with.sampler = "${matrix.sampler}"
+[stages.report]
+uses = "report"
+inputs = { candidates = "search" }
+"#;
+
+#[test]
+fn one_slip_gives_one_error_at_its_line() {
+    let slips = [
+        (
+            "inputs.workload = \"workload\"",
+            "inputs.workload = \"workload",
+            11,
+        ),
+        ("[stages.search]", "[stages.search", 13),
+        ("[stages.base]", "[stages.base", 9),
+        ("[stages.workload]", "[stages.]", 6),
+        ("{ requests = 10,", "{ requests = 10", 8),
+        ("timeout = ", "timeout ", 12),
+        ("\"tpe\"]", "\"tpe\"", 5),
+        ("seed = 7", "seed = seven", 4),
+        ("seed = 7", "seed = 1.2.3", 4),
+        ("seed = 7", "seed = 99999999999999999999", 4),
+        ("[params]", "params]", 3),
+        ("[params]", "[params", 3),
+        ("candidates = \"search\" }", "candidates = \"search\"", 20),
+        ("requests = 10", "requests = -10", 8),
+        (
+            "timeout = \"30m\"",
+            "timeout = \"30m\"\ntimeout = \"1h\"",
+            13,
+        ),
+        (
+            "inputs.workload = \"workload\"",
+            "inputs.workload = \"wrkload\"",
+            11,
+        ),
+        ("params.seed}", "params.sed}", 8),
+    ];
+    for (right, wrong, line) in slips {
+        let problems = pipeline(&WHOLE.replace(right, wrong)).load().err().unwrap();
+        let json = problems.to_json();
+        assert_eq!(problems.0.len(), 1, "{problems}");
+        assert_eq!(json[0]["labels"][0]["line"], line, "{problems}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn damage_is_reported_within_the_file(at in 0..WHOLE.len(), cut in 1..4_usize, put in "[ -~]{0,2}") {
+        let end = (at + cut).min(WHOLE.len());
+        let text = format!("{}{put}{}", &WHOLE[..at], &WHOLE[end..]);
+        if let Err(problems) = pipeline(&text).load() {
+            prop_assert!(!problems.0.is_empty());
+            prop_assert!(!problems.render(true).is_empty());
+            for label in problems.0.iter().flat_map(|problem| &problem.labels) {
+                prop_assert!(label.place.span.end <= text.len() + 1);
+            }
+        }
+    }
 }

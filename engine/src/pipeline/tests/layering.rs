@@ -116,3 +116,28 @@ fn a_file_included_twice_stays_below_both() {
     ]);
     assert_eq!(project.withs()["s"]["label"], "a");
 }
+
+#[test]
+fn a_profile_may_have_any_name() {
+    for name in ["default", "global", "Release"] {
+        let text = format!(
+            "params.n = 1\nstages.a = {{ uses = \"source\", with.requests = \"${{params.n}}\" }}\n\
+             profile.{name}.params.n = 2\n"
+        );
+        assert_eq!(pipeline(&text).withs()["a"]["requests"], 1);
+        let withs = pipeline(&text).profile(name).withs();
+        assert_eq!(withs["a"]["requests"], 2, "{name}");
+    }
+}
+
+#[test]
+fn profiles_that_are_no_tables_are_errors() {
+    let text = "profile.ci = 1\n[stages.a]\nuses = \"source\"\n";
+    assert!(
+        pipeline(text)
+            .errors()
+            .contains("profile `ci` must be a table")
+    );
+    let set = pipeline("[stages.a]\nuses = \"source\"\n").set("profile.ci.params.x=1");
+    assert!(set.errors().contains("cannot override"));
+}

@@ -106,3 +106,12 @@ fn a_condition_leaves_out_an_instance_and_what_needs_it() {
     assert!(wires(&plan, search, "baseline").is_empty());
     assert!(plan.stages.last().unwrap().enabled);
 }
+
+#[test]
+fn a_wrong_matrix_makes_no_noise_for_readers_of_its_instances() {
+    let text = MATRIX
+        .replace("\"search\" }", "\"search[sampler=tpe,seed=2]\" }")
+        .replace("sampler = \"${params.samplers}\" }", "sampler = [] }");
+    let errors = pipeline(&text).errors();
+    assert_eq!(errors.matches("error[").count(), 1, "{errors}");
+}

@@ -130,6 +130,31 @@ with.trace = "${params.trace}"
     assert_snapshot!(pipeline(text).errors());
 }
 
+#[test]
+fn what_is_left_out_needs_nothing_of_the_machine() {
+    let text = r#"
+[params]
+unused = "${env.NOT_SET}/${file:none.txt}"
+url = "${env.URL}"
+[stages.off]
+uses = "source"
+when = false
+with = { label = "${params.url}", trace = "${file:none.csv}" }
+[stages.on]
+uses = "source"
+"#;
+    let plan = pipeline(text).plan();
+    assert!(!plan.stages[0].enabled);
+    assert_eq!(plan.stages[0].with["label"], "${env.URL}");
+    let on = text.replace("when = false", "when = true");
+    let errors = pipeline(&on).errors();
+    assert!(
+        errors.contains("URL is not set") && errors.contains("none.csv"),
+        "{errors}"
+    );
+    assert!(!errors.contains("NOT_SET"), "{errors}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 

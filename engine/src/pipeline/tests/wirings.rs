@@ -61,6 +61,13 @@ inputs = { candidates = "table", extra = "b" }
 [stages.folder]
 uses = "report"
 inputs = { candidates = "table", extra = "several" }
+[stages.twice]
+uses = "report"
+inputs = { candidates = ["table2", "table2.candidates"] }
+[stages.table2]
+uses = "search"
+inputs.workload = "a"
+with.sampler = "tpe"
 [stages.self]
 uses = "measure"
 inputs.workload = "self"

@@ -1,0 +1,220 @@
+use std::collections::BTreeMap;
+
+use sbt_engine::{
+    Digest, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+};
+use sbt_schemas::{CandidateRow, QualityRow, Row, TraceRow, TrialRow, WorkloadRow};
+use sbt_trials::{
+    Config, Judge, Quality, ServerSpec, TrialRunner, TrialSpec, aggregate,
+};
+use schemars::{Schema, schema_for};
+use serde_json::{Value, json};
+
+use crate::nsga2::Nsga2;
+use crate::params::{Params, SamplerKind};
+use crate::random::Random;
+use crate::sampler::Sampler;
+use crate::study::Study;
+use crate::trace::trace;
+
+/// The kind `search`.
+pub struct SearchKind;
+
+impl StageKind for SearchKind {
+    fn name(&self) -> &'static str {
+        "search"
+    }
+
+    fn about(&self) -> &'static str {
+        "Looks for good configurations in a space: manual list, random, NSGA-II"
+    }
+
+    fn revision(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Schema {
+        schema_for!(Params)
+    }
+
+    fn example(&self) -> &'static str {
+        r#"sampler = "nsga2"
+budget = 100
+backend = { kind = "simulator", server = "vllm", model = "llama-3.1-8b", gpu = "h100-sxm", gpus = 2 }
+goals = { minimize = ["e2e_p95_s", "cost_per_mtok"], subject_to = ["ttft_p95_s <= 1.0"] }
+[space]
+max_num_seqs = { kind = "int", min = 16, max = 256, step = 8, log = true }
+kv_cache_dtype = { kind = "choice", values = ["auto", "fp8"] }
+enable_prefix_caching = { kind = "bool" }
+"#
+    }
+
+    fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
+        let params: Params = parse_params(with)?;
+        let mut errors = within("goals", params.goals.check());
+        match ServerSpec::named(params.backend.server()) {
+            Ok(server) => errors.extend(within("space", params.space.check(server))),
+            Err(message) => errors.push(ParamError::at(&["backend", "server"], message)),
+        }
+        if params.sampler == SamplerKind::Manual && params.configs.is_empty() {
+            errors.push(ParamError::at(&["configs"], "the sampler `manual` needs configurations"));
+        }
+        if params.budget == 0 {
+            errors.push(ParamError::at(&["budget"], "must be at least 1"));
+        }
+        if errors.is_empty() {
+            Ok(Box::new(SearchStage { params }))
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+fn within(key: &str, errors: Vec<ParamError>) -> Vec<ParamError> {
+    let errors = errors.into_iter().map(|mut error| {
+        error.path.insert(0, key.to_owned());
+        error
+    });
+    errors.collect()
+}
+
+struct SearchStage {
+    params: Params,
+}
+
+impl Stage for SearchStage {
+    fn inputs(&self) -> Vec<Input> {
+        vec![
+            Input::required("workload", &WorkloadRow::TABLE),
+            Input {
+                optional: !self.params.goals.names_baseline(),
+                ..Input::required("baseline", &CandidateRow::TABLE)
+            },
+            Input::optional("quality", &QualityRow::TABLE),
+        ]
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![
+            Output::table(&CandidateRow::TABLE),
+            Output::table(&TraceRow::TABLE),
+            Output::table(&TrialRow::TABLE),
+        ]
+    }
+
+    fn key_params(&self) -> Value {
+        json!(self.params)
+    }
+
+    fn identity(&self) -> BTreeMap<String, String> {
+        self.params.backend.identity()
+    }
+
+    fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
+        let params = &self.params;
+        let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
+        let quality = ctx.rows_if_wired("quality")?.unwrap_or_default();
+        let server = ServerSpec::named(params.backend.server()).map_err(StageError::user)?;
+        let quality = Quality::new(server, quality);
+        let baseline = baseline(ctx, &quality)?;
+        let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
+        let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;
+        let name = params.sampler.name();
+        let mut trials: Vec<TrialRow> = Vec::new();
+        let mut evaluate = |configs: &[Config], start: usize| {
+            ctx.progress(start as u64, self.budget() as u64, "trials");
+            let (candidates, rows) =
+                self.evaluate(configs, start, &runner, &judge, &quality)?;
+            trials.extend(rows);
+            Ok::<_, StageError>(candidates)
+        };
+        let mut candidates = match self.sampler() {
+            None => evaluate(&params.configs, 0)?,
+            Some(mut sampler) => self.study(&judge).run(sampler.as_mut(), evaluate)?,
+        };
+        let trace = trace(name, &judge, &candidates);
+        judge.rank(&mut candidates);
+        judge.recommend(&mut candidates, params.top as usize);
+        ctx.write_rows("candidates", &candidates)?;
+        ctx.write_rows("trace", &trace)?;
+        ctx.write_rows("trials", &trials)
+    }
+}
+
+impl SearchStage {
+    fn budget(&self) -> usize {
+        match self.params.sampler {
+            SamplerKind::Manual => self.params.configs.len(),
+            SamplerKind::Random | SamplerKind::Nsga2 => self.params.budget as usize,
+        }
+    }
+
+    /// One seed per sampler: random and NSGA-II do not begin with the same points.
+    fn seed(&self) -> u64 {
+        let params = json!([self.params.sampler.name(), self.params.seed]);
+        Digest::of_value("sampler", &params).seed()
+    }
+
+    fn sampler(&self) -> Option<Box<dyn Sampler>> {
+        let Params { space, population, .. } = &self.params;
+        match self.params.sampler {
+            SamplerKind::Manual => None,
+            SamplerKind::Random => Some(Box::new(Random::new(space, self.seed()))),
+            SamplerKind::Nsga2 => {
+                Some(Box::new(Nsga2::new(space, *population as usize, self.seed())))
+            }
+        }
+    }
+
+    fn study<'a>(&'a self, judge: &'a Judge) -> Study<'a> {
+        Study {
+            name: self.params.sampler.name(),
+            space: &self.params.space,
+            judge,
+            budget: self.budget(),
+            batch: (self.params.population as usize).max(1),
+            seed: self.seed(),
+        }
+    }
+
+    fn evaluate(
+        &self,
+        configs: &[Config],
+        start: usize,
+        runner: &TrialRunner<'_>,
+        judge: &Judge,
+        quality: &Quality<'_>,
+    ) -> Result<(Vec<CandidateRow>, Vec<TrialRow>), StageError> {
+        let specs: Vec<TrialSpec> = configs
+            .iter()
+            .map(|config| TrialSpec {
+                config: config.clone(),
+                draw: self.params.draw,
+                rate_scale: 1.0,
+                keep_requests: false,
+            })
+            .collect();
+        let trials = runner.run(&specs)?;
+        let name = self.params.sampler.name();
+        let candidates = trials.iter().zip(configs).enumerate().map(|(i, (trial, config))| {
+            let mut candidate = aggregate(name, (start + i) as u64, &[&trial.row]);
+            quality.fill(&mut candidate, config);
+            judge.assess(&mut candidate);
+            quality.gate(&mut candidate, config);
+            candidate
+        });
+        Ok((candidates.collect(), trials.iter().map(|trial| trial.row.clone()).collect()))
+    }
+}
+
+/// The baseline with its quality; the first one when there are more.
+fn baseline(ctx: &StageContext, quality: &Quality<'_>) -> Result<Option<CandidateRow>, StageError> {
+    let rows: Option<Vec<CandidateRow>> = ctx.rows_if_wired("baseline")?;
+    let Some(mut baseline) = rows.and_then(|rows| rows.into_iter().next()) else {
+        return Ok(None);
+    };
+    let config = Config::from_json(&baseline.config_name, &baseline.config)
+        .map_err(|error| StageError::user(format!("input `baseline`: {error}")))?;
+    quality.fill(&mut baseline, &config);
+    Ok(Some(baseline))
+}
