@@ -82,19 +82,7 @@ impl<'a> Wiring<'a> {
     ) -> BTreeMap<String, Vec<Wire>> {
         let mut inputs = BTreeMap::new();
         for input in &reader.inputs {
-<<<<<<< HEAD
-            let known = reader.ready.as_ref().is_none_or(|ready| {
-                let known = ready.stage.open_inputs()
-                    || ready.inputs.iter().any(|known| known.name == input.name);
-                if !known {
-                    unknown_input(reader, ready, &input.name, report);
-                }
-                known
-            });
-            let wires = self.wires(reader, input, known, report);
-=======
             let wires = self.wires(reader, input, report);
->>>>>>> pipeline
             inputs.insert(input.name.clone(), wires);
         }
         for missing in missing_inputs(reader) {
@@ -104,8 +92,16 @@ impl<'a> Wiring<'a> {
     }
 
     fn wires(&mut self, reader: &Instance, input: &InputDoc, report: &mut Report<'_>) -> Vec<Wire> {
+        let anything = Input {
+            name: input.name.clone(),
+            table: None,
+            optional: true,
+        };
         let wanted = reader.ready.as_ref().and_then(|ready| {
             let wanted = ready.inputs.iter().find(|known| known.name == input.name);
+            if wanted.is_none() && ready.stage.open_inputs() {
+                return Some(&anything);
+            }
             if wanted.is_none() {
                 unknown_input(reader, ready, &input.name, report);
             }
