@@ -4,6 +4,7 @@ use std::fmt;
 use sbt_engine::{Digest, canonical_json};
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, Visitor};
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -86,6 +87,18 @@ impl<'de> Deserialize<'de> for Config {
             Some(_) => Err(de::Error::custom("`name` must be a string")),
             None => Err(de::Error::missing_field("name")),
         }
+    }
+}
+
+impl Serialize for Config {
+    /// Writes what [`Config::deserialize`] reads.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.knobs.len() + 1))?;
+        map.serialize_entry("name", &self.name)?;
+        for (name, knob) in &self.knobs {
+            map.serialize_entry(name, knob)?;
+        }
+        map.end()
     }
 }
 

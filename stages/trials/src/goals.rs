@@ -57,7 +57,7 @@ pub(crate) enum Wanted {
     Condition,
 }
 
-pub(crate) fn names_baseline(expr: &Expr) -> bool {
+fn names_baseline(expr: &Expr) -> bool {
     expr.names().iter().any(|name| name.starts_with(BASELINE))
 }
 

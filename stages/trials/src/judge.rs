@@ -1,7 +1,7 @@
 use sbt_engine::Expr;
 use sbt_schemas::{CandidateRow, Cell, Outcome, Row};
 
-use crate::goals::{BASELINE, Wanted, names_baseline, parse};
+use crate::goals::{BASELINE, Wanted, parse};
 use crate::scale::Scale;
 use crate::{Goals, front_numbers, hypervolume};
 
@@ -25,16 +25,15 @@ pub(crate) struct Objective {
 }
 
 impl Judge {
-    /// A judge. Without a baseline, goals that name it are errors.
+    /// A judge. Goals that name the baseline need one that has the values.
     ///
     /// # Errors
-    /// When an expression does not parse or names no column; says which.
+    /// When an expression does not parse, names no column, or compares with what the baseline
+    /// does not have; says which.
     pub fn new(goals: &Goals, baseline: Option<&CandidateRow>) -> Result<Self, String> {
         let read = |source: &String, wanted| {
             let expr = parse(source, wanted)?;
-            if baseline.is_none() && names_baseline(&expr) {
-                return Err(format!("`{source}` names the baseline, but there is none"));
-            }
+            baseline_has_values(&expr, baseline)?;
             Ok(expr)
         };
         let objective = |source, maximize| {
@@ -227,6 +226,28 @@ impl Judge {
             candidates[i].hypervolume_share = left.map(|left| ((whole - left) / whole).max(0.0));
         }
     }
+}
+
+fn baseline_has_values(expr: &Expr, baseline: Option<&CandidateRow>) -> Result<(), String> {
+    for name in expr.names() {
+        let Some(column) = name.strip_prefix(BASELINE) else {
+            continue;
+        };
+        let Some(row) = baseline else {
+            return Err(format!("`{expr}` names the baseline, but there is none"));
+        };
+        if row.cell(column) == Some(Cell::Null) {
+            let because = match &row.reason {
+                Some(reason) => format!("it ended `{}`: {reason}", row.outcome),
+                None => "it was not obtained".to_owned(),
+            };
+            return Err(format!(
+                "`{expr}` compares with the baseline's {column}, which is null: {because}; \
+                 set an absolute limit, or choose a baseline that has it"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What decides the rank of a candidate.

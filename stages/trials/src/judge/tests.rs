@@ -86,6 +86,14 @@ fn baseline_bounds_and_missing_baseline_are_told_apart() {
         error.contains("names the baseline, but there is none"),
         "{error}"
     );
+    let unstable = json!({"outcome": "unstable", "reason": "too much load"});
+    let error = Judge::new(&relative, Some(&candidate("baseline", unstable)))
+        .err()
+        .unwrap();
+    assert!(
+        error.contains("null: it ended `unstable`: too much load"),
+        "{error}"
+    );
     let judge = Judge::new(&relative, Some(&point("baseline", 4.0, 1.0))).unwrap();
     let mut slow = point("slow", 5.5, 1.0);
     judge.assess(&mut slow);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-use sbt_engine::{Expr, nearest_name};
+use sbt_engine::{Digest, Expr, nearest_name};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
@@ -36,6 +36,9 @@ pub struct ServerSpec {
     pub knobs: BTreeMap<String, KnobSpec>,
     /// Rules between knobs.
     pub rules: Vec<Rule>,
+    /// Of the file's text, for keys.
+    #[serde(skip)]
+    pub digest: String,
 }
 
 /// One knob of a server.
@@ -132,7 +135,8 @@ impl ServerSpec {
     /// # Errors
     /// When it is no such file, or an expression in it does not parse.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let server: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut server: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        server.digest = Digest::of(text.as_bytes()).short();
         let expressions = server.rules.iter().map(|rule| &rule.expect);
         for source in expressions.chain([&server.replica_gpus]) {
             Expr::parse(source).map_err(|error| format!("`{source}`: {error}"))?;

@@ -1,0 +1,57 @@
+use std::collections::BTreeMap;
+
+use sbt_engine::Digest;
+use sbt_schemas::WorkloadRow;
+
+/// One draw of a workload, in the order of its requests.
+pub(crate) struct Draw {
+    pub(crate) rows: Vec<WorkloadRow>,
+    /// Of the content of its rows.
+    pub(crate) digest: Digest,
+    /// For each row, the row of its session's turn before.
+    pub(crate) before: Vec<Option<usize>>,
+    /// When the schedule ends, at the rate as drawn: the last arrival that waits for no answer.
+    pub(crate) last_arrival_s: f64,
+}
+
+impl Draw {
+    /// The draws of a workload by number.
+    pub(crate) fn all(workload: &[WorkloadRow]) -> BTreeMap<u64, Self> {
+        let mut draws: BTreeMap<u64, Vec<WorkloadRow>> = BTreeMap::new();
+        for row in workload {
+            draws.entry(row.draw).or_default().push(row.clone());
+        }
+        let draws = draws.into_iter();
+        draws
+            .map(|(number, rows)| (number, Self::of(rows)))
+            .collect()
+    }
+
+    fn of(mut rows: Vec<WorkloadRow>) -> Self {
+        rows.sort_by_key(|row| row.request_id);
+        let turns = rows.iter().enumerate();
+        let turns: BTreeMap<(u64, u64), usize> = turns
+            .map(|(index, row)| ((row.session, row.turn), index))
+            .collect();
+        let before = rows.iter().map(|row| {
+            let turn = row.turn.checked_sub(1)?;
+            turns.get(&(row.session, turn)).copied()
+        });
+        let arrivals = rows.iter().filter_map(|row| row.arrival_s);
+        Self {
+            digest: digest(&rows),
+            before: before.collect(),
+            last_arrival_s: arrivals.fold(0.0, f64::max),
+            rows,
+        }
+    }
+}
+
+fn digest(rows: &[WorkloadRow]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    for row in rows {
+        serde_json::to_writer(&mut hasher, row).expect("a row is JSON, and a hash takes all");
+        hasher.update(b"\n");
+    }
+    Digest::finish(&hasher)
+}

@@ -1,0 +1,283 @@
+//! Trials on the embedded simulator.
+
+use std::collections::BTreeMap;
+
+use sbt_engine::{Digest, StageError};
+use sbt_schemas::{Outcome, Provenance, RequestRow, RequestStatus, WorkloadRow};
+use sbt_simulator::{
+    Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Served, Server,
+};
+use serde_json::{Value, json};
+
+use crate::draw::Draw;
+use crate::metrics::Metrics;
+use crate::steady::overload;
+use crate::trial_row::{Identity, ServerState, trial_row};
+use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
+
+/// A simulated machine and the server on it, resolved.
+pub(crate) struct Simulated {
+    server: &'static ServerSpec,
+    model: Model,
+    gpu: Gpu,
+    gpus: u64,
+    usd_per_gpu_hour: Option<f64>,
+    /// What a configuration runs on, for keys.
+    identity: Value,
+}
+
+impl Simulated {
+    pub(crate) fn new(backend: &SimulatorBackend) -> Result<Self, String> {
+        let server = ServerSpec::named(&backend.server)?;
+        let model = backend.model.resolve(Model::named)?;
+        let gpu = backend.gpu.resolve(Gpu::named)?;
+        Ok(Self {
+            identity: json!({
+                "simulator": sbt_simulator::REVISION,
+                "server": [server.name, server.version],
+                "model": model,
+                "gpu": gpu,
+            }),
+            usd_per_gpu_hour: backend.usd_per_gpu_hour.or(gpu.usd_per_hour),
+            gpus: backend.gpus,
+            server,
+            model,
+            gpu,
+        })
+    }
+
+    /// For stage keys: readable where it is short, a digest where it is not.
+    pub(crate) fn identity(&self) -> BTreeMap<String, String> {
+        let digest = |part: &str| Digest::of_value(part, &self.identity[part]).short();
+        let entries = [
+            ("simulator", sbt_simulator::REVISION.to_string()),
+            (
+                "server",
+                format!(
+                    "{} {} ({})",
+                    self.server.name, self.server.version, self.server.digest
+                ),
+            ),
+            (
+                "model",
+                format!("{} ({})", self.model.name, digest("model")),
+            ),
+            ("gpu", format!("{} ({})", self.gpu.name, digest("gpu"))),
+        ];
+        entries
+            .map(|(part, identity)| (part.to_owned(), identity))
+            .into()
+    }
+
+    /// What a trial's result depends on, but for the workload and the protocol.
+    pub(crate) fn key(&self, config: &Config) -> Value {
+        json!({
+            "identity": self.identity,
+            "gpus": self.gpus,
+            "usd_per_gpu_hour": self.usd_per_gpu_hour,
+            "config": self.server.effective(config).value(),
+        })
+    }
+
+    pub(crate) fn trial(
+        &self,
+        key: Digest,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+    ) -> Result<Trial, StageError> {
+        let breaches = self.server.breaches(&spec.config, &self.facts());
+        if !breaches.is_empty() {
+            return Ok(self.unserved(key, spec, Outcome::Rejected, breaches.join(" ")));
+        }
+        let config =
+            serde_json::from_value::<EngineConfig>(self.server.effective(&spec.config).value());
+        let config = config.map_err(|error| {
+            StageError::user(format!(
+                "the simulator does not model `{}`: {error}",
+                spec.config.name
+            ))
+        })?;
+        let server = match Server::launch(&config, &self.model, &self.gpu, self.gpus) {
+            Ok(server) => server,
+            Err(failure) => {
+                let outcome = match &failure {
+                    LaunchFailure::Invalid(_) => Outcome::LaunchFailed,
+                    LaunchFailure::DoesNotFit { .. } => Outcome::Oom,
+                };
+                return Ok(self.unserved(key, spec, outcome, failure.to_string()));
+            }
+        };
+        let run = server.simulate(&requests(draw, spec.rate_scale), &client(&protocol.client));
+        Ok(self.served(key, spec, draw, protocol, &server, run))
+    }
+
+    fn facts(&self) -> BTreeMap<String, Knob> {
+        let facts = [
+            ("gpus", self.gpus),
+            ("model.heads", self.model.heads),
+            ("model.kv_heads", self.model.kv_heads),
+            ("model.max_model_len", self.model.max_model_len),
+        ];
+        let knob = |number| Knob::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        facts
+            .map(|(name, number)| (name.to_owned(), knob(number)))
+            .into()
+    }
+
+    fn unserved(&self, key: Digest, spec: &TrialSpec, outcome: Outcome, reason: String) -> Trial {
+        let nothing = (&Metrics::default(), ServerState::default());
+        Trial {
+            row: trial_row(
+                self.named(key, spec),
+                outcome,
+                Some(reason),
+                nothing.0,
+                nothing.1,
+            ),
+            requests: Vec::new(),
+        }
+    }
+
+    fn served(
+        &self,
+        key: Digest,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+        server: &Server,
+        run: Run,
+    ) -> Trial {
+        let identity = self.named(key, spec);
+        let memory = server.memory();
+        let state = ServerState {
+            vram_peak_mb: Some(memory.peak_mb),
+            kv_peak: Some(run.kv_peak),
+            kv_cache_tokens: Some(memory.kv_tokens),
+            preemptions: Some(run.preemptions),
+        };
+        let warm = warmup(&run.requests, protocol.warmup_requests);
+        let served = draw.rows.iter().zip(run.requests).zip(warm);
+        let requests = served.map(|((row, served), warmup)| RequestRow {
+            warmup,
+            ..request_row(&identity, row, served)
+        });
+        let requests: Vec<RequestRow> = requests.collect();
+        let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
+        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
+        let reason = overload(&measured, last_arrival_s);
+        let outcome = if reason.is_some() {
+            Outcome::Unstable
+        } else {
+            Outcome::Ok
+        };
+        Trial {
+            row: trial_row(identity, outcome, reason, &metrics, state),
+            requests,
+        }
+    }
+
+    fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+        Identity {
+            trial_key: key.to_string(),
+            config_id: spec.config.id(),
+            config_name: spec.config.name.clone(),
+            config: spec.config.json(),
+            backend: format!(
+                "simulator: {} {}, {} on {}",
+                self.server.name, self.server.version, self.model.name, self.gpu.name
+            ),
+            draw: spec.draw,
+            rate_scale: spec.rate_scale,
+            gpus: self.server.replica_gpus(&spec.config),
+            usd_per_gpu_hour: self.usd_per_gpu_hour,
+        }
+    }
+}
+
+/// What the simulator is to serve, in the order of the draw's rows.
+fn requests(draw: &Draw, rate_scale: f64) -> Vec<Request> {
+    let requests = draw
+        .rows
+        .iter()
+        .zip(&draw.before)
+        .map(|(row, before)| Request {
+            start_s: match before {
+                Some(_) => row.think_s.unwrap_or(0.0),
+                None => row.arrival_s.unwrap_or(0.0) / rate_scale,
+            },
+            after: *before,
+            prompt_tokens: row.prompt_tokens,
+            output_tokens: row.output_tokens,
+            block_ids: row.prefix_block_ids.clone(),
+            block_tokens: row.prefix_block_tokens,
+        });
+    requests.collect()
+}
+
+fn client(limits: &ClientLimits) -> Client {
+    Client {
+        max_in_flight: limits.max_in_flight,
+        timeout_s: limits.timeout_s,
+        retries: limits.retries,
+        backoff_s: limits.backoff_s,
+    }
+}
+
+/// Marks the first requests in order of the intended send.
+fn warmup(served: &[Served], requests: u64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..served.len()).collect();
+    order.sort_by(|&a, &b| {
+        served[a]
+            .intended_s
+            .total_cmp(&served[b].intended_s)
+            .then(a.cmp(&b))
+    });
+    let mut warm = vec![false; served.len()];
+    for (index, _) in order.into_iter().zip(0..requests) {
+        warm[index] = true;
+    }
+    warm
+}
+
+fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRow {
+    let since_intended = |time: Option<f64>| time.map(|time| time - served.intended_s);
+    let ok = served.status == RequestStatus::Ok;
+    let gaps = served.output_tokens.saturating_sub(1);
+    let decode_s = served
+        .end_s
+        .zip(served.first_token_s)
+        .map(|(end, first)| end - first);
+    RequestRow {
+        trial_key: trial.trial_key.clone(),
+        config_id: trial.config_id.clone(),
+        config_name: trial.config_name.clone(),
+        draw: trial.draw,
+        request_id: row.request_id,
+        category: row.category.clone(),
+        status: served.status,
+        warmup: false,
+        intended_s: served.intended_s,
+        sent_s: served.sent_s,
+        first_token_s: served.first_token_s,
+        end_s: served.end_s,
+        ttft_s: since_intended(served.first_token_s),
+        tpot_s: decode_s
+            .filter(|_| ok && gaps > 0)
+            .map(|decode| decode / gaps as f64),
+        e2e_s: since_intended(served.end_s).filter(|_| ok),
+        attempts: served.attempts,
+        prompt_tokens: row.prompt_tokens,
+        cached_tokens: Some(served.cached_tokens),
+        output_tokens: served.output_tokens,
+        queue_s: Some(served.queue_s),
+        prefill_s: Some(served.prefill_s),
+        decode_s: Some(served.decode_s),
+        retry_s: Some(served.retry_s),
+        network_s: Some(served.network_s),
+        preemptions: Some(served.preemptions),
+        itl_s: served.itl_s,
+        provenance: Provenance::Simulated,
+    }
+}
