@@ -9,12 +9,12 @@ table! {
         pub variant: String,
         /// Task family, or `overall`.
         pub family: String,
-        /// Score of the variant, 0 to 1.
-        pub score: f64,
-        /// Score of the reference configuration.
+        /// Score of the variant, 0 to 1; null when nothing is known of it. Where only the share of the reference's score is known, the reference counts as 1.
+        pub score: Option<f64>,
+        /// Score of the reference configuration, 1 where only shares of it are known.
         pub reference_score: f64,
         /// score / reference_score.
-        pub relative: f64,
+        pub relative: Option<f64>,
         /// Lower 95 % bound of `relative`; null when unknown.
         pub relative_lo: Option<f64>,
         /// Limit on `relative`, when there is one.

@@ -122,9 +122,12 @@ fn family(row: &QualityRow, recommended: &CandidateRow) -> Option<VerdictRow> {
         check: format!("quality of {}", row.family),
         subject: recommended.config_name.clone(),
         verdict: row.verdict,
-        value: Some(row.relative),
+        value: row.relative,
         limit: row.relative_limit,
-        evidence: format!("{:.4} of the reference's score; {}", row.relative, row.source),
+        evidence: match row.relative {
+            Some(relative) => format!("{relative:.4} of the reference's score; {}", row.source),
+            None => row.source.clone(),
+        },
         provenance: row.provenance,
     })
 }

@@ -5,7 +5,7 @@ use sbt_engine::{
 };
 use sbt_schemas::{CandidateRow, QualityRow, Row, TraceRow, TrialRow, WorkloadRow};
 use sbt_trials::{
-    Config, Judge, Quality, ServerSpec, TrialRunner, TrialSpec, aggregate,
+    Config, Judge, Quality, TrialRunner, TrialSpec, aggregate,
 };
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -52,9 +52,13 @@ enable_prefix_caching = { kind = "bool" }
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
         let params: Params = parse_params(with)?;
         let mut errors = within("goals", params.goals.check());
-        match ServerSpec::named(params.backend.server()) {
-            Ok(server) => errors.extend(within("space", params.space.check(server))),
-            Err(message) => errors.push(ParamError::at(&["backend", "server"], message)),
+        errors.extend(params.backend.problems(&["backend"]));
+        if let Ok(server) = params.backend.server() {
+            errors.extend(within("space", params.space.check(server)));
+        }
+        for (i, config) in params.configs.iter().enumerate() {
+            let path = ["configs", &i.to_string()];
+            errors.extend(params.backend.problems_of_config(config, &path));
         }
         if params.sampler == SamplerKind::Manual && params.configs.is_empty() {
             errors.push(ParamError::at(&["configs"], "the sampler `manual` needs configurations"));
@@ -107,22 +111,22 @@ impl Stage for SearchStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        self.params.backend.identity()
+        TrialRunner::identity(&self.params.backend)
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
         let params = &self.params;
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let quality = ctx.rows_if_wired("quality")?.unwrap_or_default();
-        let server = ServerSpec::named(params.backend.server()).map_err(StageError::user)?;
+        let server = params.backend.server().map_err(StageError::user)?;
         let quality = Quality::new(server, quality);
         let baseline = baseline(ctx, &quality)?;
         let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
-        let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;
+        let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?
+            .expecting(self.budget() as u64);
         let name = params.sampler.name();
         let mut trials: Vec<TrialRow> = Vec::new();
         let mut evaluate = |configs: &[Config], start: usize| {
-            ctx.progress(start as u64, self.budget() as u64, "trials");
             let (candidates, rows) =
                 self.evaluate(configs, start, &runner, &judge, &quality)?;
             trials.extend(rows);

@@ -6,7 +6,7 @@ use sbt_schemas::{
     WorkloadRow,
 };
 use sbt_trials::{
-    Judge, Quality, ServerSpec, Trial, TrialRunner, TrialSpec, aggregate, attribute,
+    Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute,
 };
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -70,6 +70,7 @@ goals = { minimize = ["e2e_p95_s"], subject_to = ["ttft_p95_s <= 1.0"] }
         for error in &mut errors {
             error.path.insert(0, "goals".to_owned());
         }
+        errors.extend(params.backend.problems(&["backend"]));
         if params.draws.is_empty() {
             errors.push(ParamError::at(&["draws"], "is empty"));
         }
@@ -110,7 +111,7 @@ impl Stage for StabilityStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        self.params.backend.identity()
+        TrialRunner::identity(&self.params.backend)
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
@@ -121,7 +122,7 @@ impl Stage for StabilityStage {
         let candidates: Vec<CandidateRow> = ctx.rows("candidates")?;
         let finalists = finalists(baseline, &candidates, self.params.finalists)?;
         let trials = self.measure(ctx, &finalists)?;
-        let server = ServerSpec::named(self.params.backend.server()).map_err(StageError::user)?;
+        let server = self.params.backend.server().map_err(StageError::user)?;
         let quality = Quality::new(server, ctx.rows_if_wired("quality")?.unwrap_or_default());
         let judged = self.judge(&finalists, &trials, &quality)?;
         let requests = self.requests(&judged, &trials);
@@ -150,7 +151,7 @@ impl StabilityStage {
                 })
             })
             .collect();
-        let trials = runner.run(&specs)?;
+        let trials = runner.expecting(specs.len() as u64).run(&specs)?;
         Ok(trials.chunks(self.params.draws.len()).map(<[Trial]>::to_vec).collect())
     }
 

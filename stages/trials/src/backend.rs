@@ -41,8 +41,8 @@ impl Backend {
             problems.extend(error.map(at));
         };
         note("server", ServerSpec::named(&simulator.server).err());
-        note("model", simulator.model.resolve(Model::named).err());
-        note("gpu", simulator.gpu.resolve(Gpu::named).err());
+        note("model", simulator.model.resolve().err());
+        note("gpu", simulator.gpu.resolve().err());
         note(
             "gpus",
             (simulator.gpus == 0).then(|| "expected 1 or more".to_owned()),

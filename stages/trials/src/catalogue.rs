@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use sbt_engine::nearest_name;
+use sbt_simulator::{Gpu, Model};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -16,19 +18,52 @@ pub enum CatalogueEntry<T> {
     Custom(Box<T>),
 }
 
-impl<T: Clone> CatalogueEntry<T> {
+/// A type with a catalogue of its own.
+pub trait Catalogued: Clone + 'static {
+    /// The entry of this name.
+    fn find(name: &str) -> Option<&'static Self>;
+
+    /// Every name.
+    fn names() -> Vec<&'static str>;
+}
+
+impl Catalogued for Model {
+    fn find(name: &str) -> Option<&'static Self> {
+        Self::named(name)
+    }
+
+    fn names() -> Vec<&'static str> {
+        Self::names().collect()
+    }
+}
+
+impl Catalogued for Gpu {
+    fn find(name: &str) -> Option<&'static Self> {
+        Self::named(name)
+    }
+
+    fn names() -> Vec<&'static str> {
+        Self::names().collect()
+    }
+}
+
+impl<T: Catalogued> CatalogueEntry<T> {
     /// What the name stands for, or the description itself.
     ///
     /// # Errors
-    /// Those of `find`.
-    pub(crate) fn resolve<E: ToString>(
-        &self,
-        find: impl FnOnce(&str) -> Result<T, E>,
-    ) -> Result<T, String> {
-        match self {
-            Self::Named(name) => find(name).map_err(|error| error.to_string()),
-            Self::Custom(description) => Ok((**description).clone()),
-        }
+    /// With the nearest name, or all of them.
+    pub(crate) fn resolve(&self) -> Result<T, String> {
+        let name = match self {
+            Self::Named(name) => name,
+            Self::Custom(description) => return Ok((**description).clone()),
+        };
+        T::find(name).cloned().ok_or_else(|| {
+            let names = T::names();
+            match nearest_name(name, names.iter().copied()) {
+                Some(near) => format!("`{name}` is not in the catalogue; did you mean `{near}`?"),
+                None => format!("`{name}` is not in the catalogue: {}", names.join(", ")),
+            }
+        })
     }
 }
 

@@ -34,7 +34,7 @@ impl<'a> Quality<'a> {
     /// Fills `quality` of a candidate with the overall score of its variant.
     pub fn fill(&self, candidate: &mut CandidateRow, config: &Config) {
         let overall = self.rows(config).iter().find(|row| row.family == OVERALL);
-        candidate.quality = overall.map(|row| row.score);
+        candidate.quality = overall.and_then(|row| row.score);
         candidate.quality_variant = overall.map(|row| row.variant.clone());
     }
 
@@ -42,8 +42,11 @@ impl<'a> Quality<'a> {
     /// An inconclusive family takes nobody out, and is shown as such.
     pub fn gate(&self, candidate: &mut CandidateRow, config: &Config) {
         for row in self.rows(config).iter().filter(|row| row.verdict == Verdict::Fail) {
-            let relative = row.relative_limit.map_or(0.0, |limit| 1.0 - row.relative / limit);
-            let absolute = row.absolute_limit.map_or(0.0, |limit| 1.0 - row.score / limit);
+            let short = |value: Option<f64>, limit: Option<f64>| {
+                value.zip(limit).map_or(0.0, |(value, limit)| 1.0 - value / limit)
+            };
+            let relative = short(row.relative, row.relative_limit);
+            let absolute = short(row.score, row.absolute_limit);
             let size = relative.max(absolute).max(0.0);
             candidate.feasible = false;
             candidate.violation = candidate.violation.map(|violation| violation + size);

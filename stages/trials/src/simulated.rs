@@ -29,8 +29,8 @@ pub(crate) struct Simulated {
 impl Simulated {
     pub(crate) fn new(backend: &SimulatorBackend) -> Result<Self, String> {
         let server = ServerSpec::named(&backend.server)?;
-        let model = backend.model.resolve(Model::named)?;
-        let gpu = backend.gpu.resolve(Gpu::named)?;
+        let model = backend.model.resolve()?;
+        let gpu = backend.gpu.resolve()?;
         Ok(Self {
             identity: json!({
                 "simulator": sbt_simulator::REVISION,
@@ -98,7 +98,7 @@ impl Simulated {
                 spec.config.name
             ))
         })?;
-        let server = match Server::launch(&config, &self.model, &self.gpu, self.gpus) {
+        let server = match Server::launch(&config, &self.model, &self.gpu, tokens(self.gpus)) {
             Ok(server) => server,
             Err(failure) => {
                 let outcome = match &failure {
@@ -115,9 +115,9 @@ impl Simulated {
     fn facts(&self) -> BTreeMap<String, Knob> {
         let facts = [
             ("gpus", self.gpus),
-            ("model.heads", self.model.heads),
-            ("model.kv_heads", self.model.kv_heads),
-            ("model.max_model_len", self.model.max_model_len),
+            ("model.heads", u64::from(self.model.heads)),
+            ("model.kv_heads", u64::from(self.model.kv_heads)),
+            ("model.max_model_len", u64::from(self.model.max_model_len)),
         ];
         let knob = |number| Knob::Int(i64::try_from(number).unwrap_or(i64::MAX));
         facts
@@ -151,9 +151,9 @@ impl Simulated {
         let identity = self.named(key, spec);
         let memory = server.memory();
         let state = ServerState {
-            vram_peak_mb: Some(memory.peak_mb),
+            vram_peak_mb: Some(memory.reserved_bytes / 1e6),
             kv_peak: Some(run.kv_peak),
-            kv_cache_tokens: Some(memory.kv_tokens),
+            kv_cache_tokens: Some(memory.kv_cache_tokens),
             preemptions: Some(run.preemptions),
         };
         let warm = warmup(&run.requests, protocol.warmup_requests);
@@ -208,12 +208,17 @@ fn requests(draw: &Draw, rate_scale: f64) -> Vec<Request> {
                 None => row.arrival_s.unwrap_or(0.0) / rate_scale,
             },
             after: *before,
-            prompt_tokens: row.prompt_tokens,
-            output_tokens: row.output_tokens,
+            prompt_tokens: tokens(row.prompt_tokens),
+            output_tokens: tokens(row.output_tokens),
             block_ids: row.prefix_block_ids.clone(),
-            block_tokens: row.prefix_block_tokens,
+            block_tokens: tokens(row.prefix_block_tokens),
         });
     requests.collect()
+}
+
+/// A count of tokens as the simulator takes it; longer prompts than it can count fit no server.
+fn tokens(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn client(limits: &ClientLimits) -> Client {
@@ -271,11 +276,11 @@ fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRo
         prompt_tokens: row.prompt_tokens,
         cached_tokens: Some(served.cached_tokens),
         output_tokens: served.output_tokens,
-        queue_s: Some(served.queue_s),
-        prefill_s: Some(served.prefill_s),
-        decode_s: Some(served.decode_s),
-        retry_s: Some(served.retry_s),
-        network_s: Some(served.network_s),
+        queue_s: served.queue_s,
+        prefill_s: served.prefill_s,
+        decode_s: served.decode_s,
+        retry_s: served.retry_s,
+        network_s: served.network_s,
         preemptions: Some(served.preemptions),
         itl_s: served.itl_s,
         provenance: Provenance::Simulated,

@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 
 pub(crate) const DATA: &str = include_str!("../data/gpus.toml");
-static GPUS: LazyLock<BTreeMap<String, Gpu>> = LazyLock::new(|| catalogue::read(DATA));
+static GPUS: LazyLock<BTreeMap<String, Gpu>> = LazyLock::new(|| catalogue::read(DATA, |gpu: &mut Gpu| &mut gpu.name));
 
 /// A GPU: its data sheet, and what kernels reach of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gpu {
+    /// Name in reports; in the catalogue, the entry's own.
+    #[serde(default)]
+    pub name: String,
     /// What it is.
     pub about: String,
     /// Device memory.
@@ -44,7 +47,8 @@ pub struct Gpu {
     /// Least latency of an all-reduce outside a CUDA graph, microseconds.
     pub eager_floor_us: f64,
     /// Price per GPU and hour, for orientation.
-    pub usd_per_hour: f64,
+    #[serde(default)]
+    pub usd_per_hour: Option<f64>,
 }
 
 impl Gpu {

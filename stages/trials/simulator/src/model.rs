@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 
 pub(crate) const DATA: &str = include_str!("../data/models.toml");
-static MODELS: LazyLock<BTreeMap<String, Model>> = LazyLock::new(|| catalogue::read(DATA));
+static MODELS: LazyLock<BTreeMap<String, Model>> = LazyLock::new(|| catalogue::read(DATA, |model: &mut Model| &mut model.name));
 
 /// Shape of a decoder-only transformer with bf16 weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
+    /// Name in reports; in the catalogue, the entry's own.
+    #[serde(default)]
+    pub name: String,
     /// Repository on Hugging Face, as servers are given it.
     pub hf_id: String,
     /// Layers.
