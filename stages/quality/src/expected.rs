@@ -102,14 +102,8 @@ fn row(variant: &str, family: &str, expected: &Expected, params: &Params) -> Qua
         relative: expected.kept,
         relative_lo: None,
         relative_limit,
-        absolute_limit: absolute_limit.filter(|_| measured.is_some()),
-        verdict: worst(
-            keeps(expected.kept, relative_limit),
-            match (absolute_limit, measured) {
-                (Some(_), None) => Verdict::Pass,
-                _ => keeps(absolute, absolute_limit),
-            },
-        ),
+        absolute_limit,
+        verdict: worst(keeps(expected.kept, relative_limit), keeps(absolute, absolute_limit)),
         provenance: Provenance::Inferred,
         source: expected.source.clone(),
     }
@@ -160,8 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn reference_keeps_everything_by_definition() {
-        assert!(verdicts(&[]).values().all(|verdict| *verdict == Verdict::Pass));
+    fn reference_keeps_everything_and_an_unmeasured_absolute_score_is_inconclusive() {
+        let mut found = verdicts(&[]);
+        assert_eq!(found.remove("structured"), Some(Verdict::Inconclusive));
+        assert!(found.values().all(|verdict| *verdict == Verdict::Pass));
     }
 
     #[test]

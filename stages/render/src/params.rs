@@ -1,0 +1,19 @@
+use sbt_trials::{Backend, Goals, Protocol};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the report says besides the tables.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Params {
+    /// Heading; the pipeline's name when left out.
+    #[serde(default)]
+    pub(crate) title: Option<String>,
+    /// What served the requests.
+    pub(crate) backend: Backend,
+    /// How every trial was run and judged.
+    #[serde(default)]
+    pub(crate) protocol: Protocol,
+    /// What the decision wanted.
+    pub(crate) goals: Goals,
+}

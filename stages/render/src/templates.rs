@@ -1,0 +1,36 @@
+use std::sync::LazyLock;
+
+use handlebars::{Handlebars, no_escape};
+use serde::Serialize;
+
+macro_rules! templates {
+    ($registry:ident: $($name:literal),+) => {
+        $( $registry
+            .register_template_string($name, include_str!(concat!("../templates/", $name, ".hbs")))
+            .expect("the embedded templates are tested to parse"); )+
+    };
+}
+
+static HTML: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    templates!(registry: "report.html", "pareto.svg", "tail.svg", "search_trace.svg");
+    registry
+});
+
+static TEXT: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(no_escape);
+    templates!(registry:
+        "report.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md",
+        "card.md", "deploy.sh");
+    registry
+});
+
+/// Fills a template; markup is escaped in HTML and SVG, and only there.
+pub(crate) fn fill<T: Serialize>(name: &str, view: &T) -> Result<String, handlebars::RenderError> {
+    let markup = name.ends_with(".html") || name.ends_with(".svg");
+    let registry = if markup { &HTML } else { &TEXT };
+    registry.render(name, view)
+}

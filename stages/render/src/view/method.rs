@@ -1,0 +1,92 @@
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::format;
+use crate::inputs::Inputs;
+use crate::params::Params;
+
+/// Something that a reader must know to trust the figures.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fact {
+    pub(crate) what: String,
+    pub(crate) text: String,
+}
+
+pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
+    let facts = [
+        ("workload", workload(inputs)),
+        ("objectives", objectives(params)),
+        ("constraints", params.goals.subject_to.join("; ")),
+        ("client", client(params)),
+        ("service-level objective", slo(params)),
+        (
+            "seeds",
+            "Every candidate of the search served the same draw of the workload. The finalists \
+             and the baseline were then measured on fresh draws, common to all of them; only those \
+             figures are reported, with t-intervals over the draws."
+                .to_owned(),
+        ),
+        (
+            "latency",
+            "Counted from the intended send. A request that failed counts as infinitely slow; a \
+             percentile that failures reach has no value."
+                .to_owned(),
+        ),
+        (
+            "limits",
+            "Performance comes from a simulator with data-sheet constants, not from this \
+             hardware; quality from published effects on other models. Confirm on a real server \
+             before you roll out."
+                .to_owned(),
+        ),
+    ];
+    let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
+    facts.map(|(what, text)| Fact { what: what.to_owned(), text }).collect()
+}
+
+fn workload(inputs: &Inputs) -> String {
+    let rows = &inputs.workload;
+    if rows.is_empty() {
+        return String::new();
+    }
+    let draws: BTreeSet<u64> = rows.iter().map(|row| row.draw).collect();
+    let sessions: BTreeSet<(u64, u64)> = rows.iter().map(|row| (row.draw, row.session)).collect();
+    let count = rows.len() as f64;
+    let mean = |tokens: fn(&sbt_schemas::WorkloadRow) -> u64| {
+        rows.iter().map(|row| tokens(row) as f64).sum::<f64>() / count
+    };
+    format!(
+        "{} draws of {} requests, {} turns per conversation; prompts of {} and answers of {} tokens on average",
+        draws.len(),
+        format::count(rows.len() as u64 / draws.len() as u64),
+        format::digits(count / sessions.len() as f64),
+        format::digits(mean(|row| row.prompt_tokens)),
+        format::digits(mean(|row| row.output_tokens)),
+    )
+}
+
+fn objectives(params: &Params) -> String {
+    let low = params.goals.minimize.iter().map(|goal| format!("small {goal}"));
+    let high = params.goals.maximize.iter().map(|goal| format!("large {goal}"));
+    low.chain(high).collect::<Vec<_>>().join(", ")
+}
+
+fn client(params: &Params) -> String {
+    let client = &params.protocol.client;
+    let limit = |value: Option<String>| value.unwrap_or_else(|| "no limit".to_owned());
+    format!(
+        "in flight: {}; time limit: {}; retries: {}; warm-up: {} requests, not counted",
+        limit(client.max_in_flight.map(|n| n.to_string())),
+        limit(client.timeout_s.map(format::seconds)),
+        client.retries,
+        params.protocol.warmup_requests,
+    )
+}
+
+fn slo(params: &Params) -> String {
+    let slo = &params.protocol.slo;
+    let limits = [("TTFT", slo.ttft_p95_s), ("TPOT", slo.tpot_p95_s), ("E2E", slo.e2e_p95_s)];
+    let set = limits.into_iter().filter_map(|(name, limit)| Some(format!("{name} within {}", format::seconds(limit?))));
+    set.collect::<Vec<_>>().join(", ")
+}

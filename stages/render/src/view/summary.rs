@@ -1,0 +1,47 @@
+use std::collections::BTreeMap;
+
+use sbt_schemas::{PlanSummary, Provenance, Recommendation, Summary};
+use sbt_trials::ServerSpec;
+
+use super::{answer, effects, samplers};
+use crate::inputs::Inputs;
+use crate::params::Params;
+
+/// The decision in one document.
+pub(crate) fn summary(
+    pipeline: &str,
+    params: &Params,
+    inputs: &Inputs,
+    server: &ServerSpec,
+) -> Summary {
+    let first = inputs.recommended().first().copied();
+    let plan = first.and_then(|row| inputs.plan.iter().find(|plan| plan.config_id == row.config_id));
+    Summary {
+        pipeline: pipeline.to_owned(),
+        provenance: inputs.candidates.first().map_or(Provenance::Inferred, |row| row.provenance),
+        backend: answer::backend_words(params),
+        baseline: inputs.baseline().map_or(String::new(), |row| row.config_name.clone()),
+        recommended: first.map(|row| {
+            let config = answer::config(row);
+            Recommendation {
+                config_name: row.config_name.clone(),
+                knobs: match config.value() {
+                    serde_json::Value::Object(knobs) => knobs.into_iter().collect(),
+                    _ => BTreeMap::new(),
+                },
+                command: answer::command(params, server, &config),
+                why: row.why.clone().unwrap_or_default(),
+            }
+        }),
+        effects: effects::numbers(params, inputs),
+        verdicts: inputs.verdicts.iter().map(|row| (row.check.clone(), row.verdict)).collect(),
+        plan: plan.map(|plan| PlanSummary {
+            max_rps: plan.max_rps,
+            peak_rps: plan.peak_rps,
+            replicas: plan.replicas.map(|replicas| replicas + plan.spares),
+            gpus: plan.gpus,
+            cost_usd_month: plan.cost_usd_month,
+        }),
+        samplers: samplers::numbers(inputs),
+    }
+}

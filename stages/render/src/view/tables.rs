@@ -1,0 +1,224 @@
+use std::collections::BTreeMap;
+
+use sbt_schemas::{CandidateRow, Outcome, Population, Verdict};
+use serde::Serialize;
+
+use crate::format::{self, NOTHING};
+use crate::inputs::Inputs;
+
+/// A verdict of a gate.
+#[derive(Debug, Serialize)]
+pub(crate) struct VerdictView {
+    pub(crate) check: String,
+    pub(crate) verdict: String,
+    pub(crate) evidence: String,
+    pub(crate) provenance: String,
+}
+
+pub(crate) fn verdicts(inputs: &Inputs) -> Vec<VerdictView> {
+    let views = inputs.verdicts.iter().map(|row| VerdictView {
+        check: row.check.clone(),
+        verdict: row.verdict.to_string(),
+        evidence: row.evidence.clone(),
+        provenance: row.provenance.to_string(),
+    });
+    views.collect()
+}
+
+/// Capacity and cost of one configuration.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlanView {
+    pub(crate) name: String,
+    pub(crate) slo: String,
+    pub(crate) max_rps: String,
+    pub(crate) limited_by: String,
+    pub(crate) peak_rps: String,
+    pub(crate) headroom: String,
+    pub(crate) replicas: String,
+    pub(crate) gpus: String,
+    pub(crate) month: String,
+    pub(crate) mtok: String,
+    pub(crate) trials: String,
+}
+
+pub(crate) fn plan(inputs: &Inputs) -> Vec<PlanView> {
+    let views = inputs.plan.iter().map(|row| PlanView {
+        name: row.config_name.clone(),
+        slo: row.slo.clone(),
+        max_rps: row.max_rps.map_or(NOTHING.to_owned(), format::digits),
+        limited_by: row.limited_by.clone().unwrap_or_else(|| "nothing within the rates tried".to_owned()),
+        peak_rps: format::digits(row.peak_rps),
+        headroom: format!("{:.0} %", row.headroom * 100.0),
+        replicas: row.replicas.map_or(NOTHING.to_owned(), |n| format!("{n} + {}", row.spares)),
+        gpus: row.gpus.map_or(NOTHING.to_owned(), format::count),
+        month: row.cost_usd_month.map_or(NOTHING.to_owned(), format::money),
+        mtok: format::maybe("cost_per_mtok", row.cost_per_mtok),
+        trials: format::count(row.n_trials),
+    });
+    views.collect()
+}
+
+/// Where the time goes, of one configuration and population.
+#[derive(Debug, Serialize)]
+pub(crate) struct TailView {
+    pub(crate) name: String,
+    pub(crate) population: String,
+    pub(crate) component: String,
+    pub(crate) seconds: String,
+    pub(crate) share: String,
+    pub(crate) interval: String,
+    pub(crate) n: String,
+}
+
+pub(crate) fn tail(inputs: &Inputs) -> Vec<TailView> {
+    let views = inputs.attribution.iter().map(|row| TailView {
+        name: row.config_name.clone(),
+        population: match row.population {
+            Population::All => "all requests".to_owned(),
+            Population::Tail => "slowest 5 %".to_owned(),
+        },
+        component: row.component.clone(),
+        seconds: format::seconds(row.seconds),
+        share: format!("{:.1} %", row.share * 100.0),
+        interval: match row.share_lo.zip(row.share_hi) {
+            Some((lo, hi)) => format!("{:.1} to {:.1} %", lo * 100.0, hi * 100.0),
+            None => NOTHING.to_owned(),
+        },
+        n: format::count(row.n),
+    });
+    views.collect()
+}
+
+/// One finalist in the comparison.
+#[derive(Debug, Serialize)]
+pub(crate) struct ComparisonView {
+    pub(crate) name: String,
+    pub(crate) from: String,
+    pub(crate) place: String,
+    pub(crate) ttft: String,
+    pub(crate) tpot: String,
+    pub(crate) e2e: String,
+    pub(crate) goodput: String,
+    pub(crate) cost: String,
+    pub(crate) quality: String,
+    pub(crate) state: String,
+}
+
+pub(crate) fn comparison(inputs: &Inputs) -> Vec<ComparisonView> {
+    let mut rows: Vec<&CandidateRow> = inputs.candidates.iter().collect();
+    rows.sort_by_key(|row| (row.recommended.unwrap_or(u64::MAX), row.rank, row.evaluation));
+    let views = rows.into_iter().map(|row| ComparisonView {
+        name: row.config_name.clone(),
+        from: row.sampler.clone(),
+        place: row.recommended.map_or(NOTHING.to_owned(), |place| place.to_string()),
+        ttft: format::maybe("ttft_p95_s", row.ttft_p95_s),
+        tpot: format::maybe("tpot_p95_s", row.tpot_p95_s),
+        e2e: format::maybe("e2e_p95_s", row.e2e_p95_s),
+        goodput: format::maybe("goodput_rps", row.goodput_rps),
+        cost: format::maybe("cost_per_mtok", row.cost_per_mtok),
+        quality: row.quality.map_or(NOTHING.to_owned(), |v| format!("{v:.4}")),
+        state: state(row),
+    });
+    views.collect()
+}
+
+fn state(row: &CandidateRow) -> String {
+    if row.outcome != Outcome::Ok {
+        return format!("{}: {}", row.outcome, row.reason.as_deref().unwrap_or("no reason"));
+    }
+    match (&row.violated, row.on_front) {
+        (Some(violated), _) => format!("breaks {violated}"),
+        (None, true) => "feasible, on the front".to_owned(),
+        (None, false) => "feasible, dominated".to_owned(),
+    }
+}
+
+/// One metric of one finalist over the seeds.
+#[derive(Debug, Serialize)]
+pub(crate) struct StabilityView {
+    pub(crate) name: String,
+    pub(crate) metric: String,
+    pub(crate) mean: String,
+    pub(crate) interval: String,
+    pub(crate) search: String,
+    pub(crate) shrinkage: String,
+    pub(crate) delta: String,
+    pub(crate) seeds: String,
+}
+
+/// Metrics of the stability table in the reports; the Parquet table has all.
+const SHOWN: &[&str] = &["ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "e2e_p99_s", "goodput_rps", "cost_per_mtok"];
+
+pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
+    let shown = inputs.stability.iter().filter(|row| SHOWN.contains(&row.metric.as_str()));
+    let views = shown.map(|row| StabilityView {
+        name: row.config_name.clone(),
+        metric: row.metric.clone(),
+        mean: format::metric(&row.metric, row.mean),
+        interval: format::interval(&row.metric, row.lo, row.hi),
+        search: format::maybe(&row.metric, row.search_value),
+        shrinkage: row
+            .search_value
+            .filter(|seen| *seen != 0.0)
+            .map_or(NOTHING.to_owned(), |seen| format::percent(row.mean / seen - 1.0)),
+        delta: row.delta.map_or(NOTHING.to_owned(), |delta| {
+            format::delta(delta, row.delta_lo, row.delta_hi)
+        }),
+        seeds: row.n_seeds.to_string(),
+    });
+    views.collect()
+}
+
+/// What is expected of one variant and family.
+#[derive(Debug, Serialize)]
+pub(crate) struct QualityView {
+    pub(crate) variant: String,
+    pub(crate) family: String,
+    pub(crate) kept: String,
+    pub(crate) limit: String,
+    pub(crate) verdict: String,
+    pub(crate) source: String,
+}
+
+pub(crate) fn quality(inputs: &Inputs) -> Vec<QualityView> {
+    let percent = |value: Option<f64>| value.map_or(NOTHING.to_owned(), |v| format!("{:.2} %", v * 100.0));
+    let views = inputs.quality.iter().map(|row| QualityView {
+        variant: if row.variant == "{}" { "reference".to_owned() } else { row.variant.clone() },
+        family: row.family.clone(),
+        kept: percent(row.relative),
+        limit: percent(row.relative_limit),
+        verdict: match row.verdict {
+            Verdict::Inconclusive => "inconclusive".to_owned(),
+            Verdict::Pass | Verdict::Fail => row.verdict.to_string(),
+        },
+        source: row.source.clone(),
+    });
+    views.collect()
+}
+
+/// How the trials of the search ended.
+#[derive(Debug, Serialize)]
+pub(crate) struct OutcomeView {
+    pub(crate) outcome: String,
+    pub(crate) count: String,
+    pub(crate) example: String,
+}
+
+pub(crate) fn outcomes(inputs: &Inputs) -> Vec<OutcomeView> {
+    let mut by_outcome: BTreeMap<Outcome, (u64, Option<&CandidateRow>)> = BTreeMap::new();
+    for row in &inputs.search {
+        let entry = by_outcome.entry(row.outcome).or_default();
+        entry.0 += 1;
+        if row.reason.is_some() {
+            entry.1.get_or_insert(row);
+        }
+    }
+    let views = by_outcome.into_iter().map(|(outcome, (count, example))| OutcomeView {
+        outcome: outcome.to_string(),
+        count: format::count(count),
+        example: example
+            .and_then(|row| Some(format!("{}: {}", row.config_name, row.reason.as_ref()?)))
+            .unwrap_or_default(),
+    });
+    views.collect()
+}
