@@ -63,7 +63,7 @@ table! {
         pub cost_per_mtok: Option<f64>,
         /// Price per million output tokens of requests that met every objective.
         pub cost_per_goodput_mtok: Option<f64>,
-        /// Expected score of the configuration, 0 to 1.
+        /// Expected score of the configuration, 0 to 1; relative to the reference where the reference's score is unknown.
         pub quality: Option<f64>,
         /// Variant in table `quality` that the score is of.
         pub quality_variant: Option<String>,

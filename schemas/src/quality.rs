@@ -9,11 +9,11 @@ table! {
         pub variant: String,
         /// Task family, or `overall`.
         pub family: String,
-        /// Score of the variant, 0 to 1; null when nothing is known of it. Where only the share of the reference's score is known, the reference counts as 1.
+        /// Score of the variant, 0 to 1; null when unknown.
         pub score: Option<f64>,
-        /// Score of the reference configuration, 1 where only shares of it are known.
-        pub reference_score: f64,
-        /// score / reference_score.
+        /// Score of the reference configuration; null when unknown.
+        pub reference_score: Option<f64>,
+        /// score / reference_score; null when unknown.
         pub relative: Option<f64>,
         /// Lower 95 % bound of `relative`; null when unknown.
         pub relative_lo: Option<f64>,
@@ -27,5 +27,18 @@ table! {
         pub provenance: Provenance,
         /// Publications behind the score.
         pub source: String,
+    }
+}
+
+impl QualityRow {
+    /// The family that stands for all of them.
+    pub const OVERALL: &'static str = "overall";
+
+    /// What column `quality` of a candidate says of this row's variant: its score, or, where the
+    /// reference's score is unknown, the share of it that the variant keeps. One table holds one
+    /// model, so that candidates stay comparable.
+    #[must_use]
+    pub fn expected(&self) -> Option<f64> {
+        self.score.or(self.relative)
     }
 }

@@ -1,11 +1,14 @@
 //! Does a configuration make the answers worse?
 //!
-//! Without answers to score, published effects stand in: the share of the reference's score that
-//! each quantisation keeps, by task family. Everything here is marked `inferred`.
+//! For simulated trials nobody answers, so the expected scores come from published evaluations
+//! (`data/effects.toml`), and every row says `inferred` and names its sources. A variant is the
+//! part of a configuration that can change answers; effects of several knobs are taken to be
+//! independent, and multiply. What nobody published is unknown, never assumed.
 
 mod effects;
-mod expected;
-mod params;
-mod stage;
+mod estimate;
+mod gates;
+mod kind;
+mod space;
 
-pub use stage::QualityKind;
+pub use kind::QualityKind;

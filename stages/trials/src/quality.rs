@@ -4,9 +4,6 @@ use sbt_schemas::{CandidateRow, QualityRow, Verdict};
 
 use crate::{Config, ServerSpec};
 
-/// Family that stands for all of them.
-const OVERALL: &str = "overall";
-
 /// What table `quality` says of the variants of a server.
 pub struct Quality<'a> {
     server: &'a ServerSpec,
@@ -33,8 +30,9 @@ impl<'a> Quality<'a> {
 
     /// Fills `quality` of a candidate with the overall score of its variant.
     pub fn fill(&self, candidate: &mut CandidateRow, config: &Config) {
-        let overall = self.rows(config).iter().find(|row| row.family == OVERALL);
-        candidate.quality = overall.and_then(|row| row.score);
+        let rows = self.rows(config);
+        let overall = rows.iter().find(|row| row.family == QualityRow::OVERALL);
+        candidate.quality = overall.and_then(QualityRow::expected);
         candidate.quality_variant = overall.map(|row| row.variant.clone());
     }
 
@@ -42,12 +40,13 @@ impl<'a> Quality<'a> {
     /// An inconclusive family takes nobody out, and is shown as such.
     pub fn gate(&self, candidate: &mut CandidateRow, config: &Config) {
         for row in self.rows(config).iter().filter(|row| row.verdict == Verdict::Fail) {
-            let short = |value: Option<f64>, limit: Option<f64>| {
-                value.zip(limit).map_or(0.0, |(value, limit)| 1.0 - value / limit)
+            let short = |value: Option<f64>, limit: Option<f64>| match value.zip(limit) {
+                Some((value, limit)) => (1.0 - value / limit).max(0.0),
+                None => 0.0,
             };
             let relative = short(row.relative, row.relative_limit);
             let absolute = short(row.score, row.absolute_limit);
-            let size = relative.max(absolute).max(0.0);
+            let size = relative.max(absolute);
             candidate.feasible = false;
             candidate.violation = candidate.violation.map(|violation| violation + size);
             let complaint = format!("quality gate: {}", row.family);
