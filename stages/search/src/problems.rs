@@ -19,7 +19,11 @@ impl Problem {
     pub(crate) fn space(&self) -> Space {
         let count = (self.bounds)().len();
         let unit = |i| {
-            let dimension = Dimension::Float { min: 0.0, max: 1.0, log: false };
+            let dimension = Dimension::Float {
+                min: 0.0,
+                max: 1.0,
+                log: false,
+            };
             (format!("x{i:02}"), dimension)
         };
         Space::of((0..count).map(unit))
@@ -28,7 +32,11 @@ impl Problem {
     /// Objectives and the sum of violations at genes in 0..1.
     pub(crate) fn evaluate(&self, genes: &[f64]) -> (Vec<f64>, f64) {
         let bounds = (self.bounds)();
-        let x: Vec<f64> = genes.iter().zip(bounds).map(|(g, (a, b))| a + (b - a) * g).collect();
+        let x: Vec<f64> = genes
+            .iter()
+            .zip(bounds)
+            .map(|(g, (a, b))| a + (b - a) * g)
+            .collect();
         let (objectives, constraints) = (self.evaluate)(&x);
         (objectives, constraints.iter().map(|g| g.max(0.0)).sum())
     }
@@ -62,7 +70,13 @@ pub(crate) const PROBLEMS: &[Problem] = &[
         bounds: unit_30,
         evaluate: |x| {
             let (f, g) = (x[0], zdt(x));
-            (vec![f, g * (1.0 - (f / g).sqrt() - f / g * (10.0 * PI * f).sin())], vec![])
+            (
+                vec![
+                    f,
+                    g * (1.0 - (f / g).sqrt() - f / g * (10.0 * PI * f).sin()),
+                ],
+                vec![],
+            )
         },
         reference: [1.1, 1.1],
         pymoo: (1.325_92, 0.000_26),
@@ -72,7 +86,10 @@ pub(crate) const PROBLEMS: &[Problem] = &[
         bounds: || vec![(0.0, 5.0), (0.0, 3.0)],
         evaluate: |x| {
             let (a, b) = (x[0], x[1]);
-            let f = vec![4.0 * a * a + 4.0 * b * b, (a - 5.0).powi(2) + (b - 5.0).powi(2)];
+            let f = vec![
+                4.0 * a * a + 4.0 * b * b,
+                (a - 5.0).powi(2) + (b - 5.0).powi(2),
+            ];
             let g1 = ((a - 5.0).powi(2) + b * b - 25.0) / 25.0;
             let g2 = -((a - 8.0).powi(2) + (b + 3.0).powi(2) - 7.7) / 7.7;
             (f, vec![g1, g2])
@@ -85,7 +102,10 @@ pub(crate) const PROBLEMS: &[Problem] = &[
         bounds: || vec![(-20.0, 20.0), (-20.0, 20.0)],
         evaluate: |x| {
             let (a, b) = (x[0], x[1]);
-            let f = vec![2.0 + (a - 2.0).powi(2) + (b - 1.0).powi(2), 9.0 * a - (b - 1.0).powi(2)];
+            let f = vec![
+                2.0 + (a - 2.0).powi(2) + (b - 1.0).powi(2),
+                9.0 * a - (b - 1.0).powi(2),
+            ];
             (f, vec![a * a + b * b - 225.0, a - 3.0 * b + 10.0])
         },
         reference: [230.0, 0.0],
@@ -106,7 +126,14 @@ pub(crate) const PROBLEMS: &[Problem] = &[
     Problem {
         name: "OSY",
         bounds: || {
-            vec![(0.0, 10.0), (0.0, 10.0), (1.0, 5.0), (0.0, 6.0), (1.0, 5.0), (0.0, 10.0)]
+            vec![
+                (0.0, 10.0),
+                (0.0, 10.0),
+                (1.0, 5.0),
+                (0.0, 6.0),
+                (1.0, 5.0),
+                (0.0, 10.0),
+            ]
         },
         evaluate: |x| {
             let f1 = -(25.0 * (x[0] - 2.0).powi(2)

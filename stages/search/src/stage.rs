@@ -4,9 +4,7 @@ use sbt_engine::{
     Digest, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{CandidateRow, QualityRow, Row, TraceRow, TrialRow, WorkloadRow};
-use sbt_trials::{
-    Config, Judge, Quality, TrialRunner, TrialSpec, aggregate,
-};
+use sbt_trials::{Config, Judge, Quality, TrialRunner, TrialSpec, aggregate};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
@@ -61,7 +59,10 @@ enable_prefix_caching = { kind = "bool" }
             errors.extend(params.backend.problems_of_config(config, &path));
         }
         if params.sampler == SamplerKind::Manual && params.configs.is_empty() {
-            errors.push(ParamError::at(&["configs"], "the sampler `manual` needs configurations"));
+            errors.push(ParamError::at(
+                &["configs"],
+                "the sampler `manual` needs configurations",
+            ));
         }
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
@@ -127,8 +128,7 @@ impl Stage for SearchStage {
         let name = params.sampler.name();
         let mut trials: Vec<TrialRow> = Vec::new();
         let mut evaluate = |configs: &[Config], start: usize| {
-            let (candidates, rows) =
-                self.evaluate(configs, start, &runner, &judge, &quality)?;
+            let (candidates, rows) = self.evaluate(configs, start, &runner, &judge, &quality)?;
             trials.extend(rows);
             Ok::<_, StageError>(candidates)
         };
@@ -160,13 +160,17 @@ impl SearchStage {
     }
 
     fn sampler(&self) -> Option<Box<dyn Sampler>> {
-        let Params { space, population, .. } = &self.params;
+        let Params {
+            space, population, ..
+        } = &self.params;
         match self.params.sampler {
             SamplerKind::Manual => None,
             SamplerKind::Random => Some(Box::new(Random::new(space, self.seed()))),
-            SamplerKind::Nsga2 => {
-                Some(Box::new(Nsga2::new(space, *population as usize, self.seed())))
-            }
+            SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(
+                space,
+                *population as usize,
+                self.seed(),
+            ))),
         }
     }
 
@@ -200,14 +204,21 @@ impl SearchStage {
             .collect();
         let trials = runner.run(&specs)?;
         let name = self.params.sampler.name();
-        let candidates = trials.iter().zip(configs).enumerate().map(|(i, (trial, config))| {
-            let mut candidate = aggregate(name, (start + i) as u64, &[&trial.row]);
-            quality.fill(&mut candidate, config);
-            judge.assess(&mut candidate);
-            quality.gate(&mut candidate, config);
-            candidate
-        });
-        Ok((candidates.collect(), trials.iter().map(|trial| trial.row.clone()).collect()))
+        let candidates = trials
+            .iter()
+            .zip(configs)
+            .enumerate()
+            .map(|(i, (trial, config))| {
+                let mut candidate = aggregate(name, (start + i) as u64, &[&trial.row]);
+                quality.fill(&mut candidate, config);
+                judge.assess(&mut candidate);
+                quality.gate(&mut candidate, config);
+                candidate
+            });
+        Ok((
+            candidates.collect(),
+            trials.iter().map(|trial| trial.row.clone()).collect(),
+        ))
     }
 }
 

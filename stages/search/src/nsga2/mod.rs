@@ -42,7 +42,9 @@ impl Nsga2 {
 
     fn generation(&mut self) -> Vec<Point> {
         if self.population.is_empty() {
-            return (0..self.size).map(|_| self.space.sample(&mut self.rng)).collect();
+            return (0..self.size)
+                .map(|_| self.space.sample(&mut self.rng))
+                .collect();
         }
         let mut offspring: Vec<Point> = Vec::with_capacity(self.size);
         for _ in 0..MATING_ROUNDS {
@@ -70,7 +72,10 @@ impl Nsga2 {
         for point in offspring.drain(..) {
             let known = self.population.iter().map(|i| &i.point).chain(&kept);
             let decoded = self.space.decode(&point);
-            if !known.into_iter().any(|other| other == &point || self.space.decode(other) == decoded) {
+            if !known
+                .into_iter()
+                .any(|other| other == &point || self.space.decode(other) == decoded)
+            {
                 kept.push(point);
             }
         }
@@ -87,7 +92,11 @@ impl Nsga2 {
             std::cmp::Ordering::Less => a,
             std::cmp::Ordering::Greater => b,
             std::cmp::Ordering::Equal => {
-                if self.rng.random() { a } else { b }
+                if self.rng.random() {
+                    a
+                } else {
+                    b
+                }
             }
         }
     }

@@ -26,8 +26,14 @@ fn solve(problem: &Problem, seed: u64) -> f64 {
             .collect();
         sampler.tell(&told);
         if generation + 1 == GENERATIONS {
-            let last = sampler.population.iter().map(|i| problem.evaluate(&i.point.genes));
-            found.extend(last.filter(|(_, violation)| *violation <= 0.0).map(|(f, _)| f));
+            let last = sampler
+                .population
+                .iter()
+                .map(|i| problem.evaluate(&i.point.genes));
+            found.extend(
+                last.filter(|(_, violation)| *violation <= 0.0)
+                    .map(|(f, _)| f),
+            );
         }
     }
     hypervolume(&found, &problem.reference)
@@ -39,6 +45,10 @@ fn reference_problems_are_solved_as_well_as_pymoo_does() {
         let mean = SEEDS.map(|seed| solve(problem, seed)).iter().sum::<f64>() / SEEDS.len() as f64;
         let (pymoo, sd) = problem.pymoo;
         println!("{}: {mean:.5}, pymoo {pymoo} +- {sd}", problem.name);
-        assert!(mean >= pymoo - 2.0 * sd, "{}: {mean} < {pymoo} - 2 x {sd}", problem.name);
+        assert!(
+            mean >= pymoo - 2.0 * sd,
+            "{}: {mean} < {pymoo} - 2 x {sd}",
+            problem.name
+        );
     }
 }
