@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::run::{RunError, RunReport, concat, with_axes};
@@ -27,6 +28,7 @@ pub fn place(plan: &Plan, report: &RunReport, store: &Store, out: &Path) -> Resu
         return Ok(());
     }
     refuse_foreign(out)?;
+    sweep(out);
     let fresh = sibling(out, "new");
     let written = write_all(&fresh, &contents, store, &identity);
     if let Err(error) = written.and_then(|()| swap(&fresh, out)) {
@@ -154,37 +156,42 @@ fn table(store: &Store, parts: &[(Digest, BTreeMap<String, Value>)]) -> Result<V
     Ok(concat(tables)?.to_parquet()?)
 }
 
-/// Puts the new folder where the old one was. In between there is a moment without either, and
-/// never one with half of it.
+/// Puts the new folder where the old one was, in one step.
 fn swap(fresh: &Path, out: &Path) -> Result<(), RunError> {
     if let Some(parent) = out.parent() {
         fs::create_dir_all(parent).map_err(StoreError::write(parent))?;
     }
-    let old = sibling(out, "old");
-    match fs::rename(out, &old) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => {
-            return Err(StoreError::Write {
-                path: out.to_owned(),
-                source,
-            }
-            .into());
-        }
-    }
-    if let Err(source) = fs::rename(fresh, out) {
-        // Another run placed its own, equal result first, or the disk refused: keep what there is.
-        let _ = fs::rename(&old, out);
-        if !out.join(MARKER).is_file() {
-            return Err(StoreError::Write {
-                path: out.to_owned(),
-                source,
-            }
-            .into());
-        }
-        let _ = fs::remove_dir_all(fresh);
-    }
+    let exchanged = renameat_with(CWD, fresh, CWD, out, RenameFlags::EXCHANGE);
+    let swapped = match exchanged {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => fs::rename(fresh, out),
+        Err(error) => Err(error.into()),
+    };
+    swapped.map_err(StoreError::write(out))?;
     // The old result is out of sight already.
-    let _ = fs::remove_dir_all(&old);
+    let _ = fs::remove_dir_all(fresh);
     Ok(())
+}
+
+/// Removes what runs that were killed while they placed their results left beside them.
+fn sweep(out: &Path) {
+    let lead = format!(
+        ".{}.new-",
+        out.file_name().unwrap_or_default().to_string_lossy()
+    );
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = fs::read_dir(folder.unwrap_or(Path::new(".")))
+        .into_iter()
+        .flatten()
+        .flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(&lead)?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            // Litter that cannot be removed does no harm.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }

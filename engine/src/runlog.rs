@@ -116,11 +116,17 @@ impl RunLog {
     pub fn open(store: &Store, events: &dyn EventSink) -> Self {
         let path = store.root().join("runs.sqlite");
         let opened = connect(&path).or_else(|error| {
+            if !damaged(&error) {
+                return Err(error);
+            }
             warn(
                 events,
                 format!("the run log is damaged ({error}) and was set aside"),
             );
-            store.quarantine(&path).map_err(|e| e.to_string())?;
+            for part in ["runs.sqlite", "runs.sqlite-wal", "runs.sqlite-shm"] {
+                // What cannot be moved shows when the log is opened again.
+                let _ = store.quarantine(&store.root().join(part));
+            }
             connect(&path)
         });
         let connection = match opened {
@@ -322,16 +328,27 @@ impl RunLog {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection, String> {
-    let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        // WAL with NORMAL: no sync per commit; a power cut loses the newest lines, never the file.
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-        connection.execute_batch(TABLES)?;
-        Ok(connection)
-    };
-    open().map_err(|error| error.to_string())
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    // WAL with NORMAL: no sync per commit; a power cut loses the newest lines, never the file.
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+    connection.execute_batch(TABLES)?;
+    let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if check != "ok" {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(check)));
+    }
+    Ok(connection)
+}
+
+/// Whether the file is no database or a broken one, rather than busy or out of reach.
+fn damaged(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(
+        error.sqlite_error_code(),
+        Some(DatabaseCorrupt | NotADatabase)
+    )
 }
 
 fn warn(events: &dyn EventSink, message: String) {
@@ -431,7 +448,7 @@ fn rows(table: &Table) -> Vec<StoredVerdict> {
 pub struct StageDifference {
     /// Stage instance.
     pub stage: String,
-    /// What differs: `only before`, `only after`, `key`, or `outputs`.
+    /// What differs: `only before`, `only after`, or `key`.
     pub what: String,
     /// The components of the key that differ.
     pub components: Vec<crate::Difference>,

@@ -47,7 +47,7 @@ pub struct PlannedStage {
     pub pass_env: BTreeMap<String, Option<String>>,
     /// Time that one attempt may take.
     pub timeout: Option<Duration>,
-    /// Further attempts after a failure of the infrastructure.
+    /// Further attempts after a failure.
     pub retries: u32,
     /// Whether a stored result is good enough.
     pub cache: CachePolicy,

@@ -71,8 +71,28 @@ impl Job {
         &self.plan.stages[self.index]
     }
 
+    /// Runs the stage. One that panics has failed, and takes nothing else with it.
+    pub(crate) fn run_caught(&self) -> StageFate {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run()));
+        outcome.unwrap_or_else(|_| {
+            let error = "the stage panicked: this is a bug of sbt, please report it".to_owned();
+            self.events.event(&Event::StageFailed {
+                stage: self.stage().id.clone(),
+                error: error.clone(),
+                attempt: 1,
+                retrying: false,
+                log: None,
+            });
+            StageFate::Failed {
+                error,
+                log: None,
+                cannot_write: false,
+            }
+        })
+    }
+
     /// Runs the stage, once per key across processes.
-    pub(crate) fn run(&self) -> StageFate {
+    fn run(&self) -> StageFate {
         match self.run_once_per_key() {
             Ok(fate) => fate,
             Err(error) => StageFate::Failed {
@@ -144,9 +164,24 @@ impl Job {
                     cannot_write: error.cannot_write,
                 };
             }
-            std::thread::sleep(BACKOFF * 2_u32.saturating_pow(attempt - 1).min(60));
+            if !self.pause(BACKOFF * 2_u32.saturating_pow(attempt - 1).min(60)) {
+                return StageFate::Skipped("stopped before another attempt".to_owned());
+            }
         }
         unreachable!("the loop ends by its returns")
+    }
+
+    /// Waits; false when a stop was asked for meanwhile.
+    fn pause(&self, time: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(20);
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            if self.cancel.is_cancelled() {
+                return false;
+            }
+            std::thread::sleep(STEP);
+        }
+        true
     }
 
     fn attempt(&self, log: &Path) -> Result<Manifest, AttemptError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
 
 use crate::key::{KeyInput, StageKey};
@@ -31,7 +31,7 @@ pub(crate) fn components(
             };
             parts.push(KeyInput {
                 digest: output.digest(),
-                axes: added_axes(plan, wires, wire),
+                axes: added_axes(plan, stage, wire),
             });
         }
         inputs.insert(name.as_str(), parts);
@@ -43,12 +43,13 @@ pub(crate) fn components(
     Ok(Some(StageKey::new(stage, inputs, files).components()))
 }
 
-/// Axes whose values become columns: only where several instances meet.
-fn added_axes(plan: &Plan, wires: &[Wire], wire: &Wire) -> BTreeMap<String, Value> {
-    if wires.len() < 2 {
-        return BTreeMap::new();
-    }
-    plan.stages[wire.stage].axes.clone()
+/// Axes whose values become columns: those that the reader is not matched on.
+fn added_axes(plan: &Plan, reader: &PlannedStage, wire: &Wire) -> BTreeMap<String, Value> {
+    let axes = plan.stages[wire.stage].axes.iter();
+    let unmatched = axes.filter(|(axis, _)| !reader.axes.contains_key(*axis));
+    unmatched
+        .map(|(axis, value)| (axis.clone(), value.clone()))
+        .collect()
 }
 
 fn file_digest(path: &PathBuf) -> Result<Digest, RunError> {
@@ -86,7 +87,7 @@ pub(crate) fn read(
             match output {
                 Some(StoredOutput::Table { digest, .. }) => {
                     let table = read_table(store, digest)?;
-                    tables.push(with_axes(table, &added_axes(plan, wires, wire))?);
+                    tables.push(with_axes(table, &added_axes(plan, stage, wire))?);
                 }
                 Some(StoredOutput::File { digest }) => {
                     ready.files.insert(name.clone(), store.object_path(digest));
@@ -143,15 +144,32 @@ pub(crate) fn with_axes(table: Table, axes: &BTreeMap<String, Value>) -> Result<
     Ok(Table { batch, ..table })
 }
 
-/// Tables of one shape, one after the other.
+/// The columns of a batch in the order of another one's.
+fn in_order(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, RunError> {
+    let names = schema.fields().iter().map(|field| field.name());
+    let places: Result<Vec<usize>, _> = names.map(|name| batch.schema().index_of(name)).collect();
+    let same_width = batch.num_columns() == schema.fields().len();
+    match places {
+        Ok(places) if same_width => {
+            Ok(batch.project(&places).map_err(crate::TableIoError::from)?)
+        }
+        _ => Err(RunError::User(
+            "tables with different columns cannot be read as one input".to_owned(),
+        )),
+    }
+}
+
+/// Tables with the same columns, one after the other.
 pub(crate) fn concat(tables: Vec<Table>) -> Result<Table, RunError> {
     let mut tables = tables.into_iter();
     let Some(first) = tables.next() else {
         return Err(RunError::User("an input has no table".to_owned()));
     };
-    let mut batches = vec![first.batch.clone()];
-    batches.extend(tables.map(|table| table.batch));
     let schema = first.batch.schema();
+    let mut batches = vec![first.batch.clone()];
+    for table in tables {
+        batches.push(in_order(&table.batch, &schema)?);
+    }
     let batch = concat_batches(&schema, &batches).map_err(crate::TableIoError::from)?;
     Ok(Table { batch, ..first })
 }

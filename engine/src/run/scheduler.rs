@@ -73,6 +73,12 @@ pub fn run(
         ready: BTreeMap::new(),
     };
     let (stages, interrupted) = scheduler.run()?;
+    if store.memo().damaged() > 0 {
+        journal.event(&Event::CacheCorrupt {
+            what: format!("{} records of the trial journals", store.memo().damaged()),
+            action: "left aside; their trials ran again if they were needed".to_owned(),
+        });
+    }
     let report = RunReport {
         run,
         stages,
@@ -181,7 +187,7 @@ impl Scheduler<'_> {
             };
             let job = self.job(index, components, reason);
             self.running.insert(index);
-            tasks.spawn_blocking(move || (index, job.run()));
+            tasks.spawn_blocking(move || (index, job.run_caught()));
         }
         Ok(())
     }
@@ -213,8 +219,10 @@ impl Scheduler<'_> {
             return Ok(skipped("the run is being stopped"));
         }
         let results = |i: usize| self.fates[i].as_ref().and_then(manifest_of);
-        let Some(components) = components(self.plan, stage, &results)? else {
-            return Ok(skipped("an input has no such output"));
+        let components = match components(self.plan, stage, &results) {
+            Ok(Some(components)) => components,
+            Ok(None) => return Ok(skipped("an input has no such output")),
+            Err(error) => return Ok(Step::Decided(failed(error.to_string()))),
         };
         let key = key_of(&components);
         let first_look = self.keys[index].replace(key).is_none();
@@ -226,11 +234,7 @@ impl Scheduler<'_> {
         }
         if !selected {
             let message = format!("`{}` has no stored result and was not asked for", stage.id);
-            return Ok(Step::Decided(StageFate::Failed {
-                error: message,
-                log: None,
-                cannot_write: false,
-            }));
+            return Ok(Step::Decided(failed(message)));
         }
         let why = if self.options.refresh.contains(&index) {
             "asked for by --refresh".to_owned()
@@ -308,6 +312,14 @@ fn manifest_of(fate: &StageFate) -> Option<&Manifest> {
     match fate {
         StageFate::Hit(manifest) | StageFate::Ran(manifest) => Some(manifest),
         StageFate::Failed { .. } | StageFate::Skipped(_) | StageFate::NotSelected => None,
+    }
+}
+
+fn failed(error: String) -> StageFate {
+    StageFate::Failed {
+        error,
+        log: None,
+        cannot_write: false,
     }
 }
 

@@ -129,32 +129,36 @@ impl Store {
                 }
             }
             if let Some(limit) = max_size {
-                self.shrink(&mut kept, limit, &mut collected)?;
+                self.shrink(&mut kept, limit, roots, &mut collected)?;
             }
             self.remove_unnamed(&kept, &mut collected)?;
             Ok(collected)
         })
     }
 
-    /// Gives up the oldest results until the rest fits. `kept` is sorted newest first.
+    /// Gives up the oldest results that are no roots until the rest fits. `kept` is sorted newest
+    /// first.
     fn shrink(
         &self,
         kept: &mut Vec<Found>,
         limit: u64,
+        roots: &BTreeSet<Digest>,
         collected: &mut Collected,
     ) -> Result<(), StoreError> {
-        while named(kept)
-            .iter()
-            .map(|digest| self.size(digest))
-            .sum::<u64>()
-            > limit
-        {
-            let Some(oldest) = kept.pop() else {
+        while self.size_of(kept) > limit {
+            let oldest = kept
+                .iter()
+                .rposition(|found| !roots.contains(&found.manifest.key));
+            let Some(oldest) = oldest else {
                 return Ok(());
             };
-            remove_manifest(&oldest, collected)?;
+            remove_manifest(&kept.remove(oldest), collected)?;
         }
         Ok(())
+    }
+
+    fn size_of(&self, kept: &[Found]) -> u64 {
+        named(kept).iter().map(|digest| self.size(digest)).sum()
     }
 
     fn remove_unnamed(&self, kept: &[Found], collected: &mut Collected) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +36,8 @@ struct Shard {
     known: BTreeMap<Digest, Value>,
     journal: Option<File>,
     damaged: u64,
+    /// Bytes of the journal that were read: whole lines.
+    read: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,7 +72,13 @@ impl Memo {
     /// # Errors
     /// When the journal exists and cannot be read.
     pub fn get(&self, key: &Digest) -> Result<Option<Value>, MemoError> {
-        self.with_shard(key, |shard, _| Ok(shard.known.get(key).cloned()))
+        self.with_shard(key, |shard, path| {
+            if !shard.known.contains_key(key) {
+                // Another process may have put it meanwhile.
+                shard.catch_up(path)?;
+            }
+            Ok(shard.known.get(key).cloned())
+        })
     }
 
     /// Remembers a value under a key; the first value put stays.
@@ -146,25 +154,45 @@ fn append(shard: &mut Shard, path: &Path, line: &str, durability: Durability) ->
 }
 
 fn replay(path: &Path) -> io::Result<Shard> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
     let mut shard = Shard {
         known: BTreeMap::new(),
         journal: None,
         damaged: 0,
+        read: 0,
     };
-    for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        match parse_record(line) {
-            Some(record) => {
-                shard.known.entry(record.key).or_insert(record.value);
-            }
-            None => shard.damaged += 1,
-        }
-    }
+    shard.catch_up(path)?;
     Ok(shard)
+}
+
+impl Shard {
+    /// Reads what was appended since the last time, as far as its lines are whole.
+    fn catch_up(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if file.metadata()?.len() <= self.read {
+            return Ok(());
+        }
+        file.seek(SeekFrom::Start(self.read))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let Some(end) = bytes.iter().rposition(|b| *b == b'\n') else {
+            return Ok(());
+        };
+        let lines = bytes[..end].split(|b| *b == b'\n');
+        for line in lines.filter(|line| !line.is_empty()) {
+            match parse_record(line) {
+                Some(record) => {
+                    self.known.entry(record.key).or_insert(record.value);
+                }
+                None => self.damaged += 1,
+            }
+        }
+        self.read += end as u64 + 1;
+        Ok(())
+    }
 }
 
 fn parse_record(line: &[u8]) -> Option<Record> {

@@ -20,8 +20,10 @@ pub struct Store {
     memo: Arc<Memo>,
     /// Shared by every user of the store, held alone by the collector.
     lock: File,
-    serial: AtomicU64,
 }
+
+/// Numbers temporary files across all stores of the process.
+static SERIAL: AtomicU64 = AtomicU64::new(0);
 
 /// Why an object cannot be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +56,6 @@ impl Store {
             root: root.to_owned(),
             memo: Arc::new(Memo::open(&root.join("trials"))),
             lock,
-            serial: AtomicU64::new(0),
         };
         match store.lock.try_lock_shared() {
             Ok(()) => {}
@@ -116,7 +117,7 @@ impl Store {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.object_path(&digest);
-        if fs::metadata(&path).is_ok_and(|found| found.len() == bytes.len() as u64) {
+        if self.check(&digest).is_ok() {
             return Ok(digest);
         }
         self.publish(&path, bytes, 0o444)?;
@@ -183,7 +184,7 @@ impl Store {
 
     /// A path below `tmp/` that nobody else uses.
     pub(crate) fn temporary(&self, purpose: &str) -> PathBuf {
-        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}-{serial}-{purpose}", std::process::id());
         self.root.join("tmp").join(name)
     }

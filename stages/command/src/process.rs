@@ -65,6 +65,8 @@ fn wait(child: &mut Child, ctx: &StageContext, log: &Log) -> Result<ExitStatus, 
             source,
         })?;
         if let Some(status) = looked {
+            // What it left running in the background has nobody to report to.
+            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
             return Ok(status);
         }
         if ctx.cancel.is_cancelled() {

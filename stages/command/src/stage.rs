@@ -111,10 +111,8 @@ impl Stage for CommandStage {
             variables.insert(variable("INPUT", name), path.display().to_string());
         }
         for (name, path) in &ctx.plain_files {
-            variables.insert(
-                variable("INPUT", name),
-                absolute(path).display().to_string(),
-            );
+            let copy = copy_input(ctx, name, path)?;
+            variables.insert(variable("INPUT", name), copy.display().to_string());
         }
         for (name, file) in &self.params.outputs {
             let path = absolute(&ctx.scratch.join(file));
@@ -147,6 +145,17 @@ fn write_input(ctx: &StageContext, name: &str, table: &Table) -> Result<PathBuf,
     })?;
     fs::write(&path, bytes).map_err(|source| StageError::Io {
         what: format!("cannot write {}", path.display()),
+        source,
+    })?;
+    Ok(path)
+}
+
+/// A copy of its own: a program that writes into its input must not reach the store.
+fn copy_input(ctx: &StageContext, name: &str, from: &Path) -> Result<PathBuf, StageError> {
+    let path = absolute(&ctx.scratch.join(format!("input-{name}")));
+    let bytes = fs::read(from).and_then(|bytes| fs::write(&path, bytes));
+    bytes.map_err(|source| StageError::Io {
+        what: format!("cannot copy input `{name}`"),
         source,
     })?;
     Ok(path)

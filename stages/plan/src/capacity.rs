@@ -4,6 +4,11 @@ use sbt_schemas::{Outcome, TrialRow};
 /// Doublings or halvings of the rate to bracket the limit.
 const BRACKET_STEPS: u32 = 8;
 
+/// Arrivals must last so many times the mean E2E, or start and end are all that is seen. Chosen:
+/// a tenth of the span is then ramp at either end.
+const SPANS: f64 = 5.0;
+const TOO_SHORT: &str = "not known: the workload has too few requests to load a replica further";
+
 /// What a rate was like.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Load {
@@ -11,6 +16,8 @@ pub(crate) enum Load {
     Sustained(f64),
     /// The requests per second that were finished, as far as known, and what broke.
     Broken(Option<f64>, String),
+    /// The arrivals end before a steady state can be seen: this rate cannot be judged.
+    TooShort,
 }
 
 /// The highest sustainable load of one replica.
@@ -53,6 +60,10 @@ pub(crate) fn capacity(
                 found.limit_rps = rps;
                 found.limited_by = Some(why);
             }
+            Load::TooShort => {
+                found.limited_by = Some(TOO_SHORT.to_owned());
+                return Ok(found);
+            }
         }
         scale = match (low, high) {
             (Some(low), Some(high)) if high / low - 1.0 <= tolerance => return Ok(found),
@@ -66,9 +77,10 @@ pub(crate) fn capacity(
     }
 }
 
-/// What the draws of one scale say. Sustained: every draw ended `ok`, and the share of requests
-/// that kept the objective, pooled over the draws, is at least the target.
-pub(crate) fn load(trials: &[&TrialRow], target: f64) -> Load {
+/// What the draws of one scale say, whose arrivals last `span_s`. Sustained: every draw ended
+/// `ok`, and the share of requests that kept the objective, pooled over the draws, is at least the
+/// target.
+pub(crate) fn load(trials: &[&TrialRow], target: f64, span_s: f64) -> Load {
     let mean = |metric: fn(&TrialRow) -> Option<f64>| -> Option<f64> {
         let values: Option<Vec<f64>> = trials.iter().map(|trial| metric(trial)).collect();
         values.map(|values| values.iter().sum::<f64>() / values.len() as f64)
@@ -84,6 +96,12 @@ pub(crate) fn load(trials: &[&TrialRow], target: f64) -> Load {
         .map(|trial| Some(trial.slo_share? * trial.n as f64))
         .sum();
     match (good.map(|good| good / requests), rps) {
+        (Some(share), Some(_))
+            if share >= target
+                && mean(|trial| trial.e2e_mean_s).is_some_and(|e2e| span_s < SPANS * e2e) =>
+        {
+            Load::TooShort
+        }
         (Some(share), Some(rps)) if share >= target => Load::Sustained(rps),
         (Some(share), _) => Load::Broken(
             rps,
@@ -122,6 +140,20 @@ mod tests {
             );
             assert!(found.tried <= 20);
         }
+    }
+
+    #[test]
+    fn rate_that_cannot_be_judged_ends_the_search_with_a_lower_bound() {
+        let found = capacity(0.03, |scale| {
+            Ok(if scale <= 4.0 {
+                Load::Sustained(scale)
+            } else {
+                Load::TooShort
+            })
+        });
+        let found = found.unwrap();
+        assert_eq!(found.max_rps, Some(4.0));
+        assert!(found.limited_by.unwrap().contains("too few requests"));
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Stage for PlanStage {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let candidates: Vec<CandidateRow> = ctx.rows("candidates")?;
         let runner = TrialRunner::new(ctx, &self.params.backend, &self.params.protocol, &workload)?;
+        let span_s = self.arrivals_last_s(&workload);
         let mut planned: Vec<&CandidateRow> = candidates
             .iter()
             .filter(|row| row.recommended.is_some() || row.sampler == "baseline")
@@ -110,7 +111,7 @@ impl Stage for PlanStage {
         let mut trials = Vec::new();
         for (i, candidate) in planned.iter().enumerate() {
             ctx.progress(i as u64, planned.len() as u64, &candidate.config_name);
-            rows.push(self.plan_for(candidate, &runner, &mut trials)?);
+            rows.push(self.plan_for(candidate, &runner, span_s, &mut trials)?);
         }
         ctx.write_rows("plan", &rows)?;
         ctx.write_rows("trials", &trials)
@@ -122,6 +123,7 @@ impl PlanStage {
         &self,
         candidate: &CandidateRow,
         runner: &TrialRunner<'_>,
+        span_s: f64,
         all: &mut Vec<TrialRow>,
     ) -> Result<PlanRow, StageError> {
         let config = Config::from_json(&candidate.config_name, &candidate.config)
@@ -133,7 +135,7 @@ impl PlanStage {
             let rows = self.trials_at(&config, scale, runner)?;
             n_trials += rows.len() as u64;
             let rows_at: Vec<&TrialRow> = rows.iter().collect();
-            let load = load(&rows_at, self.params.target);
+            let load = load(&rows_at, self.params.target, span_s / scale);
             if matches!(load, Load::Sustained(_)) {
                 let first = &rows[0];
                 tokens_per_request = first.tok_s.zip(first.rps).map(|(tokens, rps)| tokens / rps);
@@ -142,6 +144,19 @@ impl PlanStage {
             Ok(load)
         })?;
         Ok(self.row(candidate, &found, tokens_per_request, n_trials))
+    }
+
+    /// Seconds over which first turns arrive, in the shortest of the draws.
+    fn arrivals_last_s(&self, workload: &[WorkloadRow]) -> f64 {
+        let last = |draw: &u64| {
+            let rows = workload.iter().filter(|row| row.draw == *draw);
+            rows.filter_map(|row| row.arrival_s).fold(0.0, f64::max)
+        };
+        self.params
+            .draws
+            .iter()
+            .map(last)
+            .fold(f64::INFINITY, f64::min)
     }
 
     fn trials_at(
