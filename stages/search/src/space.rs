@@ -44,13 +44,26 @@ impl Space {
     /// The knobs of a point.
     pub(crate) fn decode(&self, point: &Point) -> BTreeMap<String, Knob> {
         let values = self.0.iter().zip(&point.genes);
-        values.map(|((name, dimension), gene)| (name.clone(), dimension.decode(*gene))).collect()
+        values
+            .map(|((name, dimension), gene)| (name.clone(), dimension.decode(*gene)))
+            .collect()
+    }
+
+    /// Which configuration a point stands for: equal for points that decode alike.
+    pub(crate) fn cell(&self, point: &Point) -> Vec<i64> {
+        let genes = self.dimensions().zip(&point.genes);
+        genes
+            .map(|(dimension, gene)| dimension.index(*gene))
+            .collect()
     }
 
     /// A random point.
     pub(crate) fn sample(&self, rng: &mut ChaCha8Rng) -> Point {
         Point {
-            genes: self.dimensions().map(|dimension| dimension.sample(rng)).collect(),
+            genes: self
+                .dimensions()
+                .map(|dimension| dimension.sample(rng))
+                .collect(),
         }
     }
 }

@@ -9,7 +9,9 @@ pub(crate) fn trace(sampler: &str, judge: &Judge, candidates: &[CandidateRow]) -
     for (evaluation, candidate) in candidates.iter().enumerate() {
         if candidate.feasible {
             found.push(candidate);
-            let first = judge.score(candidate).and_then(|score| score.first().copied());
+            let first = judge
+                .score(candidate)
+                .and_then(|score| score.first().copied());
             best = best.into_iter().chain(first).min_by(f64::total_cmp);
         }
         rows.push(TraceRow {

@@ -54,7 +54,11 @@ fn blend(a: f64, b: f64, u: f64) -> (f64, f64) {
     let distance = high - low;
     let spread = |beta: f64| {
         let alpha = 2.0 - beta.powf(-(SBX_ETA + 1.0));
-        let q = if u <= 1.0 / alpha { u * alpha } else { 1.0 / (2.0 - u * alpha) };
+        let q = if u <= 1.0 / alpha {
+            u * alpha
+        } else {
+            1.0 / (2.0 - u * alpha)
+        };
         q.powf(1.0 / (SBX_ETA + 1.0))
     };
     let below = spread(1.0 + 2.0 * low / distance);

@@ -81,7 +81,9 @@ fn fronts(pool: Vec<Individual>) -> Vec<Vec<Individual>> {
 /// Crowding distance: how far the neighbours are, per objective over its range, summed.
 fn crowd(front: &mut [Individual]) {
     let objectives = front.first().map_or(0, |i| i.objectives.len());
-    front.iter_mut().for_each(|individual| individual.crowding = 0.0);
+    front
+        .iter_mut()
+        .for_each(|individual| individual.crowding = 0.0);
     for k in 0..objectives {
         front.sort_by(|a, b| a.objectives[k].total_cmp(&b.objectives[k]));
         let last = front.len() - 1;
