@@ -191,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             float(0.0, 1e-3, false).decode(0.123_456),
-            Knob::Float(1.2346e-4)
+            Knob::Float(1.235e-4)
         );
         assert_eq!(
             float(0.0, 1e6, false).decode(0.123_456),

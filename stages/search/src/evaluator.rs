@@ -66,3 +66,31 @@ fn worth(judge: &Judge, candidate: &CandidateRow) -> Evaluation {
         violation,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gate_takes_out_is_infeasible_to_the_sampler_whatever_its_size() {
+        let goals = serde_json::from_value(json!({ "minimize": ["e2e_p95_s"] })).expect("goals");
+        let judge = Judge::new(&goals, None).expect("a judge");
+        let candidate = |feasible: bool, violation: Option<f64>| -> CandidateRow {
+            serde_json::from_value(json!({
+                "sampler": "random", "evaluation": 0, "config_id": "c", "config_name": "c",
+                "config": "{}", "n_trials": 1, "outcome": "ok", "provenance": "simulated",
+                "gpus": 1, "e2e_p95_s": 1.0, "feasible": feasible, "violation": violation,
+                "rank": 0, "on_front": false,
+            }))
+            .expect("a row")
+        };
+        let violation =
+            |feasible, size| worth(&judge, &candidate(feasible, size)).constraint_violation();
+        assert_eq!(violation(true, Some(0.0)), 0.0);
+        assert!(violation(false, Some(0.0)) > 0.0);
+        assert_eq!(violation(false, Some(0.5)), 0.5);
+        assert_eq!(violation(false, None), f64::INFINITY);
+    }
+}

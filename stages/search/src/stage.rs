@@ -218,3 +218,6 @@ fn baseline(ctx: &StageContext, quality: &Quality<'_>) -> Result<Option<Candidat
     quality.fill(&mut baseline, &config);
     Ok(Some(baseline))
 }
+
+#[cfg(test)]
+mod tests;
