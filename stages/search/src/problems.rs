@@ -5,11 +5,14 @@ use std::f64::consts::PI;
 use crate::dimension::Dimension;
 use crate::space::Space;
 
+/// Objectives and constraints.
+type Values = (Vec<f64>, Vec<f64>);
+
 /// A problem with its reference point, and what pymoo's NSGA-II reaches with 100 x 200
 /// evaluations: mean and standard deviation of the hypervolume over seeds 1 to 5.
 pub(crate) struct Problem {
     bounds: fn() -> Vec<(f64, f64)>,
-    evaluate: fn(&[f64]) -> (Vec<f64>, Vec<f64>),
+    evaluate: fn(&[f64]) -> Values,
     pub(crate) reference: [f64; 2],
     pub(crate) pymoo: (f64, f64),
 }

@@ -132,7 +132,7 @@ mod tests {
         let ok = a != 9;
         Evaluation {
             objectives: ok.then(|| vec![a as f64, f64::from(u8::from(!b))]),
-            violation: ok.then(|| (a % 2) as f64),
+            violation: ok.then_some((a % 2) as f64),
         }
     }
 
