@@ -22,7 +22,13 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
     /// Where results are kept.
-    #[arg(long, global = true, env = "SBT_STORE", default_value = ".sbt", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "SBT_STORE",
+        default_value = ".sbt",
+        value_name = "DIR"
+    )]
     pub(crate) store: PathBuf,
 }
 

@@ -2,6 +2,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use sbt_engine::{RunError, StoreError, TableIoError};
+
 use crate::environment::Environment;
 use crate::terminal::style;
 
@@ -91,5 +93,30 @@ impl From<io::Error> for Failure {
             return Self::new(Exit::StageFailed, "");
         }
         Self::new(Exit::CannotWrite, format!("cannot write: {error}"))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Newer { .. } => Exit::NewerData,
+            StoreError::Locked { .. } => Exit::StoreLocked,
+            StoreError::Write { .. } => Exit::CannotWrite,
+            StoreError::Read { .. } => Exit::StageFailed,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Store(error) => error.into(),
+            RunError::Table(TableIoError::Newer { .. }) => Self::new(Exit::NewerData, error),
+            RunError::User(message) => Self::usage(message),
+            RunError::Memo(_) | RunError::Table(_) | RunError::File { .. } => {
+                Self::new(Exit::StageFailed, error)
+            }
+        }
     }
 }

@@ -141,7 +141,9 @@ impl Diagnostic {
         snippets.collect()
     }
 
-    fn to_json(&self) -> Value {
+    /// The diagnostic for programs: lines and columns count from 1.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let labels = self.labels.iter().map(|label| {
             let Place { source, span } = &label.place;
             let ((line, column), (end_line, end_column)) =

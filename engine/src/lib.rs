@@ -1,13 +1,16 @@
 //! Pipelines, their DAG, keys, store and runs. Knows no stage kind and no LLM.
 
+mod bridge;
 mod diagnostic;
 mod digest;
 mod event;
+mod export;
 mod expr;
 mod graph;
 mod key;
 mod lockfile;
 mod pipeline;
+mod query;
 mod reference;
 mod results;
 mod run;
@@ -25,8 +28,9 @@ pub use key::Difference;
 pub use lockfile::{check_lock, lock_path, write_lock};
 pub use pipeline::{
     CachePolicy, LoadOptions, Origin, Plan, PlannedStage, ResolvedValue, Wire, load,
-    pipeline_schema, resolved,
+    parse_duration, pipeline_schema, resolved,
 };
+pub use query::{Query, query};
 pub use reference::find_table;
 pub use results::place;
 pub use run::{

@@ -30,10 +30,16 @@ pub(crate) fn doctor(
     environment: &Environment,
 ) -> Result<(), Failure> {
     let mut findings = vec![simulator(), store_finding(store), cores(), gpus()];
-    findings.extend(PROGRAMS.iter().map(|(name, purpose)| program(name, purpose, environment)));
+    findings.extend(
+        PROGRAMS
+            .iter()
+            .map(|(name, purpose)| program(name, purpose, environment)),
+    );
     let mut out = io::stdout().lock();
     if arguments.json {
-        let rows = findings.iter().map(|f| json!({ "what": f.what, "ok": f.ok, "detail": f.detail }));
+        let rows = findings
+            .iter()
+            .map(|f| json!({ "what": f.what, "ok": f.ok, "detail": f.detail }));
         writeln!(out, "{:#}", rows.collect::<Value>())?;
         return Ok(());
     }
@@ -53,13 +59,20 @@ fn simulator() -> Finding {
 }
 
 fn store_finding(store: &Path) -> Finding {
-    let existing = store.ancestors().find(|dir| dir.is_dir()).unwrap_or(Path::new("."));
+    let existing = store
+        .ancestors()
+        .find(|dir| dir.is_dir())
+        .unwrap_or(Path::new("."));
     let probe = existing.join(format!(".sbt-probe-{}", std::process::id()));
     let (ok, detail) = match fs::write(&probe, b"probe").and_then(|()| fs::remove_file(&probe)) {
         Ok(()) => (true, format!("{} can be written", store.display())),
         Err(error) => (false, format!("{}: {error}", store.display())),
     };
-    Finding { what: "store", ok, detail }
+    Finding {
+        what: "store",
+        ok,
+        detail,
+    }
 }
 
 fn cores() -> Finding {
@@ -67,7 +80,11 @@ fn cores() -> Finding {
         Ok(n) => (true, format!("{n} for stages and trials (`--jobs`)")),
         Err(error) => (false, error.to_string()),
     };
-    Finding { what: "cores", ok, detail }
+    Finding {
+        what: "cores",
+        ok,
+        detail,
+    }
 }
 
 fn gpus() -> Finding {
@@ -76,7 +93,11 @@ fn gpus() -> Finding {
         Ok(names) => (true, names.join(", ")),
         Err(error) => (false, format!("no NVIDIA driver: {error}")),
     };
-    Finding { what: "GPU", ok, detail }
+    Finding {
+        what: "GPU",
+        ok,
+        detail,
+    }
 }
 
 fn list_gpus() -> Result<Vec<String>, nvml_wrapper::error::NvmlError> {
@@ -84,19 +105,28 @@ fn list_gpus() -> Result<Vec<String>, nvml_wrapper::error::NvmlError> {
     (0..nvml.device_count()?)
         .map(|index| {
             let device = nvml.device_by_index(index)?;
-            Ok(format!("{} ({})", device.name()?, bytes(device.memory_info()?.total)))
+            Ok(format!(
+                "{} ({})",
+                device.name()?,
+                bytes(device.memory_info()?.total)
+            ))
         })
         .collect()
 }
 
 fn program(name: &'static str, purpose: &str, environment: &Environment) -> Finding {
     let path = environment.variables.get("PATH").map_or("", String::as_str);
-    let found: Option<PathBuf> =
-        std::env::split_paths(path).map(|dir| dir.join(name)).find(|file| file.is_file());
+    let found: Option<PathBuf> = std::env::split_paths(path)
+        .map(|dir| dir.join(name))
+        .find(|file| file.is_file());
     let ok = found.is_some();
     let detail = found.map_or_else(
         || format!("not on PATH ({purpose})"),
         |file| format!("{} ({purpose})", file.display()),
     );
-    Finding { what: name, ok, detail }
+    Finding {
+        what: name,
+        ok,
+        detail,
+    }
 }

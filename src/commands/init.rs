@@ -20,19 +20,31 @@ macro_rules! template {
     };
 }
 
-const SHARED: &[Template] = &[template!("parts/profiles.toml"), template!("parts/decide.toml")];
+const SHARED: &[Template] = &[
+    template!("parts/profiles.toml"),
+    template!("parts/decide.toml"),
+];
 const PIPELINES: &[(&str, [Template; 2])] = &[
     (
         "agent_like",
-        [template!("agent_like.toml"), template!("spaces/agent_like.toml")],
+        [
+            template!("agent_like.toml"),
+            template!("spaces/agent_like.toml"),
+        ],
     ),
     (
         "short_qa",
-        [template!("short_qa.toml"), template!("spaces/short_qa.toml")],
+        [
+            template!("short_qa.toml"),
+            template!("spaces/short_qa.toml"),
+        ],
     ),
     (
         "long_gen",
-        [template!("long_gen.toml"), template!("spaces/long_gen.toml")],
+        [
+            template!("long_gen.toml"),
+            template!("spaces/long_gen.toml"),
+        ],
     ),
 ];
 
@@ -60,10 +72,11 @@ pub(crate) fn init(arguments: &InitArgs) -> Result<(), Failure> {
 
 fn write(path: &Path, content: &str) -> Result<(), Failure> {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-    made.and_then(|()| fs::write(path, content)).map_err(|error| {
-        Failure::new(
-            Exit::CannotWrite,
-            format!("cannot write {}: {error}", path.display()),
-        )
-    })
+    made.and_then(|()| fs::write(path, content))
+        .map_err(|error| {
+            Failure::new(
+                Exit::CannotWrite,
+                format!("cannot write {}: {error}", path.display()),
+            )
+        })
 }

@@ -15,6 +15,7 @@ mod schema;
 mod show;
 mod stages;
 mod status;
+mod stored;
 mod table;
 
 use crate::arguments::{Arguments, Command};

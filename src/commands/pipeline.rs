@@ -1,4 +1,4 @@
-use sbt_engine::{LoadOptions, Plan, load};
+use sbt_engine::{Diagnostics, LoadOptions, Plan, load};
 use sbt_stages::KINDS;
 
 use crate::arguments::PipelineArgs;
@@ -7,14 +7,8 @@ use crate::failure::Failure;
 
 /// Reads a pipeline as the arguments ask, or shows everything that is wrong with it.
 pub(crate) fn plan(arguments: &PipelineArgs, environment: &Environment) -> Result<Plan, Failure> {
-    load(&options(arguments, environment), KINDS).map_err(|diagnostics| {
-        let count = diagnostics.len();
-        let errors = if count == 1 { "error" } else { "errors" };
-        Failure::shown(diagnostics.render(environment.colour_err)).hint(format!(
-            "{count} {errors} in {}; nothing was run",
-            arguments.pipeline.display()
-        ))
-    })
+    load(&options(arguments, environment), KINDS)
+        .map_err(|diagnostics| refused(arguments, &diagnostics, environment))
 }
 
 pub(crate) fn options(arguments: &PipelineArgs, environment: &Environment) -> LoadOptions {
@@ -23,5 +17,40 @@ pub(crate) fn options(arguments: &PipelineArgs, environment: &Environment) -> Lo
         sets: arguments.sets.clone(),
         profile: arguments.profile.clone(),
         env: environment.variables.clone(),
+    }
+}
+
+pub(crate) fn refused(
+    arguments: &PipelineArgs,
+    diagnostics: &Diagnostics,
+    environment: &Environment,
+) -> Failure {
+    let count = diagnostics.0.len();
+    let errors = if count == 1 { "error" } else { "errors" };
+    let path = arguments.pipeline.display();
+    Failure::shown(diagnostics.render(environment.colour_err))
+        .hint(format!("{count} {errors} in {path}; nothing was run"))
+}
+
+/// The command line that names the same pipeline with the same overrides.
+pub(crate) fn command_line(command: &str, arguments: &PipelineArgs) -> String {
+    let mut words = vec!["sbt".to_owned(), command.to_owned()];
+    words.push(quoted(&arguments.pipeline.display().to_string()));
+    for set in &arguments.sets {
+        words.extend(["--set".to_owned(), quoted(set)]);
+    }
+    if let Some(profile) = &arguments.profile {
+        words.extend(["--profile".to_owned(), quoted(profile)]);
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }

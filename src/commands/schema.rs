@@ -41,12 +41,13 @@ fn write_all(dir: &Path) -> Result<(), Failure> {
 
 fn write(path: &Path, schema: &Value) -> Result<(), Failure> {
     let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-    made.and_then(|()| fs::write(path, text(schema))).map_err(|error| {
-        Failure::new(
-            Exit::CannotWrite,
-            format!("cannot write {}: {error}", path.display()),
-        )
-    })
+    made.and_then(|()| fs::write(path, text(schema)))
+        .map_err(|error| {
+            Failure::new(
+                Exit::CannotWrite,
+                format!("cannot write {}: {error}", path.display()),
+            )
+        })
 }
 
 fn text(schema: &Value) -> String {

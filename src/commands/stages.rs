@@ -38,7 +38,11 @@ fn named(name: &str) -> Result<&'static dyn StageKind, Failure> {
 
 fn list(paint: Paint) -> String {
     let lines = KINDS.iter().map(|kind| {
-        format!("{}  {}\n", paint.bold(&format!("{:<10}", kind.name())), kind.about())
+        format!(
+            "{}  {}\n",
+            paint.bold(&format!("{:<10}", kind.name())),
+            kind.about()
+        )
     });
     let mut text: String = lines.collect();
     text.push_str("\nsbt stages KIND shows the parameters, inputs and outputs of one.\n");
@@ -46,7 +50,10 @@ fn list(paint: Paint) -> String {
 }
 
 fn list_json() -> Value {
-    KINDS.iter().map(|kind| json!({ "name": kind.name(), "about": kind.about() })).collect()
+    KINDS
+        .iter()
+        .map(|kind| json!({ "name": kind.name(), "about": kind.about() }))
+        .collect()
 }
 
 fn kind_json(kind: &'static dyn StageKind) -> Value {
@@ -90,14 +97,31 @@ fn ports(kind: &'static dyn StageKind) -> (Vec<Value>, Vec<Value>) {
 fn reference(kind: &'static dyn StageKind, paint: Paint) -> String {
     let (inputs, outputs) = ports(kind);
     let mut text = format!("{}  {}\n", paint.bold(kind.name()), kind.about());
-    section(&mut text, paint, "inputs", inputs.iter().map(|input| {
-        let table = input["table"].as_str().unwrap_or("anything");
-        let optional = if input["optional"] == true { ", optional" } else { "" };
-        (name_of(input), format!("table {table}{optional}"))
-    }));
-    section(&mut text, paint, "outputs", outputs.iter().map(|output| {
-        (name_of(output), output["what"].as_str().unwrap_or("").to_owned())
-    }));
+    section(
+        &mut text,
+        paint,
+        "inputs",
+        inputs.iter().map(|input| {
+            let table = input["table"].as_str().unwrap_or("anything");
+            let optional = if input["optional"] == true {
+                ", optional"
+            } else {
+                ""
+            };
+            (name_of(input), format!("table {table}{optional}"))
+        }),
+    );
+    section(
+        &mut text,
+        paint,
+        "outputs",
+        outputs.iter().map(|output| {
+            (
+                name_of(output),
+                output["what"].as_str().unwrap_or("").to_owned(),
+            )
+        }),
+    );
     let schema = kind.params().to_value();
     section(&mut text, paint, "with", parameters(&schema).into_iter());
     text.push_str(&format!("\n{}\n", paint.bold("example")));
@@ -147,11 +171,15 @@ fn walk(root: &Value, node: &Value, prefix: &str, rows: &mut Vec<(String, String
     for (name, property) in properties {
         let path = format!("{prefix}{name}");
         let target = resolve(root, property);
-        let about = property["description"].as_str().or(target["description"].as_str());
+        let about = property["description"]
+            .as_str()
+            .or(target["description"].as_str());
         let need = if required.contains(&Value::from(name.as_str())) {
             " (required)".to_owned()
         } else {
-            property.get("default").map_or(String::new(), |v| format!(" [default: {v}]"))
+            property
+                .get("default")
+                .map_or(String::new(), |v| format!(" [default: {v}]"))
         };
         let about = about.unwrap_or("").replace('\n', " ");
         rows.push((path.clone(), format!("{about}{need}")));

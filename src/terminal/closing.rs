@@ -20,7 +20,11 @@ pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
             line(&mut out, "deploy", &paint.bold(&recommended.command));
             line(&mut out, "why", &recommended.why);
         }
-        None => line(&mut out, "deploy", "nothing: no configuration kept every constraint"),
+        None => line(
+            &mut out,
+            "deploy",
+            "nothing: no configuration kept every constraint",
+        ),
     }
     for (i, effect) in summary.effects.iter().enumerate() {
         let label = if i == 0 { "against baseline" } else { "" };
@@ -31,9 +35,11 @@ pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
         let text = format!(
             "{} requests/s per replica; {} replicas with spare for {} requests/s, {} USD a month",
             known(plan.max_rps),
-            plan.replicas.map_or("unknown".to_owned(), |n| n.to_string()),
+            plan.replicas
+                .map_or("unknown".to_owned(), |n| n.to_string()),
             short(plan.peak_rps),
-            plan.cost_usd_month.map_or("unknown".to_owned(), |v| format!("{v:.0}")),
+            plan.cost_usd_month
+                .map_or("unknown".to_owned(), |v| format!("{v:.0}")),
         );
         line(&mut out, "plan", &text);
     }

@@ -1,6 +1,7 @@
 //! What the terminal shows.
 
 pub(crate) mod closing;
+pub(crate) mod grid;
 pub(crate) mod number;
 pub(crate) mod reporter;
 pub(crate) mod style;

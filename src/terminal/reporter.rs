@@ -27,9 +27,9 @@ impl TerminalReporter {
     pub(crate) fn new(environment: &Environment) -> Self {
         Self {
             paint: Paint::new(environment.colour_err),
-            bars: environment.bars.then(|| {
-                MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10))
-            }),
+            bars: environment
+                .bars
+                .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10))),
             state: Mutex::default(),
         }
     }
@@ -53,7 +53,10 @@ impl TerminalReporter {
             return;
         };
         let bar = bars.add(ProgressBar::new_spinner());
-        let template = format!("{{prefix:{}}}  {{spinner}} {{elapsed}}  {{wide_msg}}", state.width);
+        let template = format!(
+            "{{prefix:{}}}  {{spinner}} {{elapsed}}  {{wide_msg}}",
+            state.width
+        );
         bar.set_style(style(&template));
         bar.set_prefix(stage.to_owned());
         bar.set_message(reason.to_owned());

@@ -30,6 +30,14 @@ fn millis_per(unit: &str) -> Option<u64> {
     })
 }
 
+/// A duration such as `30m` or `7d`.
+///
+/// # Errors
+/// With the form that is expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    parse(text).ok_or_else(|| format!("`{text}` is no duration; write it as 90s, 30m, 1h30m or 7d"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ mod trace;
 mod trail;
 mod wiring;
 
+pub use duration::parse_duration;
 pub use load::{LoadOptions, load};
 pub use origin::{Origin, ResolvedValue, resolved};
 pub use plan::{CachePolicy, Plan, PlannedStage, Wire};

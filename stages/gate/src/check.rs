@@ -15,7 +15,12 @@ struct Bound {
 }
 
 /// Verdicts on one metric: one per limit.
-pub(crate) fn check(metric: &str, limits: &Limits, subject: &str, row: Option<&StabilityRow>) -> Vec<VerdictRow> {
+pub(crate) fn check(
+    metric: &str,
+    limits: &Limits,
+    subject: &str,
+    row: Option<&StabilityRow>,
+) -> Vec<VerdictRow> {
     let wanted = [
         ("max_increase", limits.max_increase),
         ("max_decrease", limits.max_decrease),
@@ -23,11 +28,15 @@ pub(crate) fn check(metric: &str, limits: &Limits, subject: &str, row: Option<&S
         ("max", limits.max),
         ("min", limits.min),
     ];
-    let set = wanted.into_iter().filter_map(|(what, limit)| Some((what, limit?)));
-    set.map(|(what, limit)| match row.and_then(|row| bound(what, limit, row)) {
-        Some(bound) => verdict(metric, subject, &bound, row),
-        None => missing(metric, what, limit, subject, row),
-    })
+    let set = wanted
+        .into_iter()
+        .filter_map(|(what, limit)| Some((what, limit?)));
+    set.map(
+        |(what, limit)| match row.and_then(|row| bound(what, limit, row)) {
+            Some(bound) => verdict(metric, subject, &bound, row),
+            None => missing(metric, what, limit, subject, row),
+        },
+    )
     .collect()
 }
 
@@ -69,7 +78,13 @@ impl Bound {
     fn verdict(&self) -> Verdict {
         let (lo, hi) = (self.lo.unwrap_or(self.value), self.hi.unwrap_or(self.value));
         let (worst, best) = if self.below { (hi, lo) } else { (lo, hi) };
-        let keeps = |v: f64| if self.below { v <= self.limit } else { v >= self.limit };
+        let keeps = |v: f64| {
+            if self.below {
+                v <= self.limit
+            } else {
+                v >= self.limit
+            }
+        };
         match (keeps(worst), keeps(best)) {
             (true, _) => Verdict::Pass,
             (false, true) => Verdict::Inconclusive,
@@ -95,7 +110,11 @@ fn verdict(metric: &str, subject: &str, bound: &Bound, row: Option<&StabilityRow
         0 => ", inferred".to_owned(),
         n => format!(" over {n} fresh seeds"),
     };
-    let against = if bound.relative { " against the baseline" } else { "" };
+    let against = if bound.relative {
+        " against the baseline"
+    } else {
+        ""
+    };
     VerdictRow {
         check: format!("{metric} {}", bound.what),
         subject: subject.to_owned(),
@@ -112,7 +131,13 @@ fn verdict(metric: &str, subject: &str, bound: &Bound, row: Option<&StabilityRow
 }
 
 /// The recommendation is the baseline itself, so nothing changed; or the metric has no value.
-fn missing(metric: &str, what: &str, limit: f64, subject: &str, row: Option<&StabilityRow>) -> VerdictRow {
+fn missing(
+    metric: &str,
+    what: &str,
+    limit: f64,
+    subject: &str,
+    row: Option<&StabilityRow>,
+) -> VerdictRow {
     let relative = matches!(what, "max_increase" | "max_decrease" | "min_ratio");
     let is_baseline = relative && row.is_some_and(|row| row.delta.is_none() && row.n_seeds > 0);
     VerdictRow {
@@ -158,25 +183,43 @@ mod tests {
 
     #[test]
     fn interval_decides_and_straddling_is_inconclusive() {
-        let limits = || Limits { max_increase: Some(0.10), ..Limits::default() };
+        let limits = || Limits {
+            max_increase: Some(0.10),
+            ..Limits::default()
+        };
         assert_eq!(judged(limits(), &row(0.04, 0.01, 0.08)), Verdict::Pass);
-        assert_eq!(judged(limits(), &row(0.09, 0.05, 0.14)), Verdict::Inconclusive);
+        assert_eq!(
+            judged(limits(), &row(0.09, 0.05, 0.14)),
+            Verdict::Inconclusive
+        );
         assert_eq!(judged(limits(), &row(0.20, 0.15, 0.25)), Verdict::Fail);
     }
 
     #[test]
     fn ratio_and_absolute_limits_look_the_right_way() {
-        let ratio = || Limits { min_ratio: Some(0.98), ..Limits::default() };
+        let ratio = || Limits {
+            min_ratio: Some(0.98),
+            ..Limits::default()
+        };
         assert_eq!(judged(ratio(), &row(-0.01, -0.015, -0.005)), Verdict::Pass);
         assert_eq!(judged(ratio(), &row(-0.05, -0.06, -0.04)), Verdict::Fail);
-        let max = Limits { max: Some(1.0), ..Limits::default() };
+        let max = Limits {
+            max: Some(1.0),
+            ..Limits::default()
+        };
         assert_eq!(judged(max, &row(0.0, 0.0, 0.0)), Verdict::Fail);
     }
 
     #[test]
     fn value_that_is_missing_is_inconclusive_and_never_a_number() {
-        let limits = Limits { max: Some(1.0), ..Limits::default() };
+        let limits = Limits {
+            max: Some(1.0),
+            ..Limits::default()
+        };
         let found = check("vram_peak_mb", &limits, "x", None);
-        assert_eq!((found[0].verdict, found[0].value), (Verdict::Inconclusive, None));
+        assert_eq!(
+            (found[0].verdict, found[0].value),
+            (Verdict::Inconclusive, None)
+        );
     }
 }

@@ -1,4 +1,6 @@
-use sbt_engine::{Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params};
+use sbt_engine::{
+    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+};
 use sbt_schemas::{
     CandidateRow, Provenance, QualityRow, Row, StabilityRow, TrialRow, Verdict, VerdictRow,
 };
@@ -53,7 +55,10 @@ impl StageKind for GateKind {
 
 fn unknown(metric: &str) -> ParamError {
     let names = TrialRow::TABLE.columns.iter().map(|column| column.name);
-    let error = ParamError::at(&["limits", metric], format!("no metric is named `{metric}`"));
+    let error = ParamError::at(
+        &["limits", metric],
+        format!("no metric is named `{metric}`"),
+    );
     match sbt_engine::nearest_name(metric, names) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
@@ -95,7 +100,12 @@ impl Stage for GateStage {
             verdicts.extend(check(metric, limits, &first.config_name, row));
         }
         let quality: Option<Vec<QualityRow>> = ctx.rows_if_wired("quality")?;
-        verdicts.extend(quality.into_iter().flatten().filter_map(|row| family(&row, first)));
+        verdicts.extend(
+            quality
+                .into_iter()
+                .flatten()
+                .filter_map(|row| family(&row, first)),
+        );
         ctx.write_rows("verdicts", &verdicts)
     }
 }
@@ -107,8 +117,13 @@ fn nothing_recommended(candidates: &[CandidateRow]) -> VerdictRow {
         verdict: Verdict::Fail,
         value: None,
         limit: None,
-        evidence: format!("none of {} finalists kept every constraint", candidates.len()),
-        provenance: candidates.first().map_or(Provenance::Inferred, |row| row.provenance),
+        evidence: format!(
+            "none of {} finalists kept every constraint",
+            candidates.len()
+        ),
+        provenance: candidates
+            .first()
+            .map_or(Provenance::Inferred, |row| row.provenance),
     }
 }
 

@@ -79,13 +79,19 @@ pub(crate) fn load(trials: &[&TrialRow], target: f64) -> Load {
         return Load::Broken(rps, format!("{}: {reason}", failed.outcome));
     }
     let requests: f64 = trials.iter().map(|trial| trial.n as f64).sum();
-    let good: Option<f64> =
-        trials.iter().map(|trial| Some(trial.slo_share? * trial.n as f64)).sum();
+    let good: Option<f64> = trials
+        .iter()
+        .map(|trial| Some(trial.slo_share? * trial.n as f64))
+        .sum();
     match (good.map(|good| good / requests), rps) {
         (Some(share), Some(rps)) if share >= target => Load::Sustained(rps),
         (Some(share), _) => Load::Broken(
             rps,
-            format!("{:.1} % of the requests kept the objective, of {:.0} % wanted", share * 100.0, target * 100.0),
+            format!(
+                "{:.1} % of the requests kept the objective, of {:.0} % wanted",
+                share * 100.0,
+                target * 100.0
+            ),
         ),
         (None, _) => Load::Broken(rps, "no request could be judged".to_owned()),
     }
@@ -110,7 +116,10 @@ mod tests {
         for limit in [0.07, 0.9, 1.0, 3.3, 40.0] {
             let found = capacity(0.03, limited_at(limit)).unwrap();
             let rps = found.max_rps.unwrap();
-            assert!(rps <= limit * 10.0 && rps >= limit * 10.0 / 1.03, "{limit}: {found:?}");
+            assert!(
+                rps <= limit * 10.0 && rps >= limit * 10.0 / 1.03,
+                "{limit}: {found:?}"
+            );
             assert!(found.tried <= 20);
         }
     }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
-use sbt_engine::{Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params};
+use sbt_engine::{
+    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+};
 use sbt_schemas::{CandidateRow, PlanRow, Row, TrialRow, WorkloadRow};
 use sbt_trials::{Config, Slo, TrialRunner, TrialSpec};
 use schemars::{Schema, schema_for};
@@ -45,7 +47,10 @@ protocol = { slo = { ttft_p95_s = 1.0, e2e_p95_s = 20.0 } }
         let mut errors = params.backend.problems(&["backend"]);
         let mut share = |key: &str, value: f64| {
             if !(value > 0.0 && value <= 1.0) {
-                errors.push(ParamError::at(&[key], format!("is {value}, expected above 0 and at most 1")));
+                errors.push(ParamError::at(
+                    &[key],
+                    format!("is {value}, expected above 0 and at most 1"),
+                ));
             }
         };
         share("headroom", params.headroom);
@@ -78,7 +83,10 @@ impl Stage for PlanStage {
     }
 
     fn outputs(&self) -> Vec<Output> {
-        vec![Output::table(&PlanRow::TABLE), Output::table(&TrialRow::TABLE)]
+        vec![
+            Output::table(&PlanRow::TABLE),
+            Output::table(&TrialRow::TABLE),
+        ]
     }
 
     fn key_params(&self) -> Value {
@@ -164,10 +172,19 @@ impl PlanStage {
         tokens_per_request: Option<f64>,
         n_trials: u64,
     ) -> PlanRow {
-        let Params { peak_rps, headroom, spares, .. } = self.params;
-        let carrying = found.max_rps.map(|rps| (peak_rps / (rps * headroom)).ceil() as u64);
+        let Params {
+            peak_rps,
+            headroom,
+            spares,
+            ..
+        } = self.params;
+        let carrying = found
+            .max_rps
+            .map(|rps| (peak_rps / (rps * headroom)).ceil() as u64);
         let replicas = carrying.map(|replicas| replicas + spares);
-        let cost_usd_h = replicas.zip(candidate.cost_usd_h).map(|(n, usd)| n as f64 * usd);
+        let cost_usd_h = replicas
+            .zip(candidate.cost_usd_h)
+            .map(|(n, usd)| n as f64 * usd);
         let tokens_h = tokens_per_request.map(|tokens| peak_rps * tokens * SECONDS_PER_HOUR);
         PlanRow {
             config_id: candidate.config_id.clone(),
@@ -183,7 +200,9 @@ impl PlanStage {
             gpus_per_replica: candidate.gpus,
             gpus: replicas.map(|n| n * candidate.gpus),
             cost_usd_month: cost_usd_h.map(|usd| usd * HOURS_PER_MONTH),
-            cost_per_mtok: cost_usd_h.zip(tokens_h).map(|(usd, tokens)| usd / tokens * 1e6),
+            cost_per_mtok: cost_usd_h
+                .zip(tokens_h)
+                .map(|(usd, tokens)| usd / tokens * 1e6),
             n_trials,
             provenance: candidate.provenance,
         }
@@ -192,7 +211,11 @@ impl PlanStage {
 
 /// The objective in words.
 fn objective(slo: &Slo, target: f64) -> String {
-    let limits = [("TTFT", slo.ttft_p95_s), ("TPOT", slo.tpot_p95_s), ("E2E", slo.e2e_p95_s)];
+    let limits = [
+        ("TTFT", slo.ttft_p95_s),
+        ("TPOT", slo.tpot_p95_s),
+        ("E2E", slo.e2e_p95_s),
+    ];
     let set: Vec<String> = limits
         .into_iter()
         .filter_map(|(name, limit)| Some(format!("{name} <= {} s", limit?)))
@@ -200,5 +223,9 @@ fn objective(slo: &Slo, target: f64) -> String {
     if set.is_empty() {
         return "every request answered".to_owned();
     }
-    format!("{} for {:.0} % of the requests", set.join(", "), target * 100.0)
+    format!(
+        "{} for {:.0} % of the requests",
+        set.join(", "),
+        target * 100.0
+    )
 }

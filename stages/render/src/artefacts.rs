@@ -46,7 +46,13 @@ pub(crate) fn all(
         trace: &trace,
     };
     files.insert("report.html".to_owned(), fill("report.html", &page)?);
-    for name in ["report.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md"] {
+    for name in [
+        "report.md",
+        "comparison.md",
+        "stability.md",
+        "capacity_plan.md",
+        "README_snippet.md",
+    ] {
         files.insert(name.to_owned(), fill(name, &view)?);
     }
     for card in &view.cards {
@@ -56,13 +62,19 @@ pub(crate) fn all(
         files.insert(format!("{stem}.json"), pretty(&shown));
     }
     if view.answer.is_some() {
-        files.insert(format!("deploy/{}-serve.sh", server.name), fill("deploy.sh", &view)?);
+        files.insert(
+            format!("deploy/{}-serve.sh", server.name),
+            fill("deploy.sh", &view)?,
+        );
     }
     files.insert("plots/pareto.svg".to_owned(), pareto);
     files.insert("plots/tail.svg".to_owned(), tail);
     files.insert("plots/search_trace.svg".to_owned(), trace);
     files.insert("summary.json".to_owned(), pretty(&json!(summary)));
-    Ok(files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect())
+    Ok(files
+        .into_iter()
+        .map(|(path, text)| (path, text.into_bytes()))
+        .collect())
 }
 
 /// The report page: the view, and the plots to put in line.

@@ -76,8 +76,12 @@ pub(crate) fn interval(name: &str, lo: Option<f64>, hi: Option<f64>) -> String {
 }
 
 fn grouped(text: &str) -> String {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(w, f)| (w, Some(f)));
+    let (sign, rest) = text
+        .strip_prefix('-')
+        .map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = rest
+        .split_once('.')
+        .map_or((rest, None), |(w, f)| (w, Some(f)));
     let mut out = String::new();
     for (i, digit) in whole.chars().enumerate() {
         if i > 0 && (whole.len() - i).is_multiple_of(3) {
@@ -107,7 +111,10 @@ mod tests {
 
     #[test]
     fn differences_have_a_sign_and_their_interval() {
-        assert_eq!(delta(-0.123, Some(-0.2), Some(-0.05)), "-12.3 % [-20.0 %, -5.0 %]");
+        assert_eq!(
+            delta(-0.123, Some(-0.2), Some(-0.05)),
+            "-12.3 % [-20.0 %, -5.0 %]"
+        );
         assert_eq!(maybe("ttft_p95_s", None), NOTHING);
     }
 }

@@ -53,14 +53,19 @@ impl Inputs {
 
     /// Recommendations, best first.
     pub(crate) fn recommended(&self) -> Vec<&CandidateRow> {
-        let mut rows: Vec<&CandidateRow> =
-            self.candidates.iter().filter(|row| row.recommended.is_some()).collect();
+        let mut rows: Vec<&CandidateRow> = self
+            .candidates
+            .iter()
+            .filter(|row| row.recommended.is_some())
+            .collect();
         rows.sort_by_key(|row| row.recommended);
         rows
     }
 
     /// A metric of a configuration, as it was measured again.
     pub(crate) fn stability_of(&self, config_id: &str, metric: &str) -> Option<&StabilityRow> {
-        self.stability.iter().find(|row| row.config_id == config_id && row.metric == metric)
+        self.stability
+            .iter()
+            .find(|row| row.config_id == config_id && row.metric == metric)
     }
 }

@@ -69,9 +69,17 @@ impl Stage for RenderStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        let server = self.params.backend.server().map_or("", |server| server.digest.as_str());
+        let server = self
+            .params
+            .backend
+            .server()
+            .map_or("", |server| server.digest.as_str());
         let templates = Digest::of(artefacts::TEMPLATES.concat().as_bytes()).short();
-        [("server".to_owned(), server.to_owned()), ("templates".to_owned(), templates)].into()
+        [
+            ("server".to_owned(), server.to_owned()),
+            ("templates".to_owned(), templates),
+        ]
+        .into()
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {

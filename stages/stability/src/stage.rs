@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use sbt_engine::{Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params};
+use sbt_engine::{
+    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+};
 use sbt_schemas::{
-    AttributionRow, CandidateRow, Cell, Provenance, QualityRow, RequestRow, Row, StabilityRow, TrialRow,
-    WorkloadRow,
+    AttributionRow, CandidateRow, Cell, Provenance, QualityRow, RequestRow, Row, StabilityRow,
+    TrialRow, WorkloadRow,
 };
-use sbt_trials::{
-    Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute,
-};
+use sbt_trials::{Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
@@ -128,7 +128,11 @@ impl Stage for StabilityStage {
         let requests = self.requests(&judged, &trials);
         ctx.write_rows("stability", &stability(&finalists, &trials, &judged))?;
         ctx.write_rows("candidates", &judged)?;
-        let rows: Vec<TrialRow> = trials.iter().flatten().map(|trial| trial.row.clone()).collect();
+        let rows: Vec<TrialRow> = trials
+            .iter()
+            .flatten()
+            .map(|trial| trial.row.clone())
+            .collect();
         ctx.write_rows("trials", &rows)?;
         ctx.write_rows("attribution", &attribute(&requests))?;
         ctx.write_rows("requests", &requests)
@@ -137,7 +141,11 @@ impl Stage for StabilityStage {
 
 impl StabilityStage {
     /// Trials of each finalist over the draws, both in order.
-    fn measure(&self, ctx: &StageContext, finalists: &[Finalist]) -> Result<Vec<Vec<Trial>>, StageError> {
+    fn measure(
+        &self,
+        ctx: &StageContext,
+        finalists: &[Finalist],
+    ) -> Result<Vec<Vec<Trial>>, StageError> {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let runner = TrialRunner::new(ctx, &self.params.backend, &self.params.protocol, &workload)?;
         let specs: Vec<TrialSpec> = finalists
@@ -152,7 +160,10 @@ impl StabilityStage {
             })
             .collect();
         let trials = runner.expecting(specs.len() as u64).run(&specs)?;
-        Ok(trials.chunks(self.params.draws.len()).map(<[Trial]>::to_vec).collect())
+        Ok(trials
+            .chunks(self.params.draws.len())
+            .map(<[Trial]>::to_vec)
+            .collect())
     }
 
     /// The finalists by their second measurement, judged against the baseline's.
@@ -181,9 +192,11 @@ impl StabilityStage {
 
     /// Requests of the baseline and of the first recommendation: what the attribution rests on.
     fn requests(&self, judged: &[CandidateRow], trials: &[Vec<Trial>]) -> Vec<RequestRow> {
-        let shown = judged.iter().zip(trials).enumerate().filter(|(i, (row, _))| {
-            *i == 0 || row.recommended == Some(1)
-        });
+        let shown = judged
+            .iter()
+            .zip(trials)
+            .enumerate()
+            .filter(|(i, (row, _))| *i == 0 || row.recommended == Some(1));
         shown
             .flat_map(|(_, (_, trials))| trials.iter().flat_map(|trial| trial.requests.clone()))
             .collect()
@@ -196,13 +209,19 @@ fn stability(
     judged: &[CandidateRow],
 ) -> Vec<StabilityRow> {
     let mut rows = Vec::new();
-    for (i, ((finalist, trials_of), judged_row)) in finalists.iter().zip(trials).zip(judged).enumerate() {
+    for (i, ((finalist, trials_of), judged_row)) in
+        finalists.iter().zip(trials).zip(judged).enumerate()
+    {
         for metric in METRICS {
             let reference = (i > 0).then_some(trials[0].as_slice());
             rows.extend(measured(metric, finalist, trials_of, reference));
         }
         let reference = judged.first().filter(|_| i > 0).and_then(|row| row.quality);
-        rows.extend(judged_row.quality.map(|score| inferred_quality(finalist, score, reference)));
+        rows.extend(
+            judged_row
+                .quality
+                .map(|score| inferred_quality(finalist, score, reference)),
+        );
     }
     rows
 }
@@ -214,7 +233,10 @@ fn measured(
     trials: &[Trial],
     reference: Option<&[Trial]>,
 ) -> Option<StabilityRow> {
-    let values: Vec<Option<f64>> = trials.iter().map(|trial| number(&trial.row, metric)).collect();
+    let values: Vec<Option<f64>> = trials
+        .iter()
+        .map(|trial| number(&trial.row, metric))
+        .collect();
     let known: Vec<f64> = values.iter().copied().flatten().collect();
     let over_seeds = interval(&known)?;
     let ratios: Vec<f64> = reference
@@ -254,7 +276,9 @@ fn inferred_quality(finalist: &Finalist, score: f64, reference: Option<f64>) -> 
         hi: None,
         n_seeds: 0,
         search_value: finalist.seen.quality,
-        delta: reference.filter(|v| *v > 0.0).map(|reference| score / reference - 1.0),
+        delta: reference
+            .filter(|v| *v > 0.0)
+            .map(|reference| score / reference - 1.0),
         delta_lo: None,
         delta_hi: None,
         provenance: Provenance::Inferred,

@@ -52,7 +52,7 @@ impl<T: Catalogued> CatalogueEntry<T> {
     ///
     /// # Errors
     /// With the nearest name, or all of them.
-    pub(crate) fn resolve(&self) -> Result<T, String> {
+    pub fn resolve(&self) -> Result<T, String> {
         let name = match self {
             Self::Named(name) => name,
             Self::Custom(description) => return Ok((**description).clone()),

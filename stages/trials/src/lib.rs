@@ -32,7 +32,7 @@ mod wording;
 pub use attribution::attribute;
 pub use backend::{Backend, SimulatorBackend};
 pub use candidate::aggregate;
-pub use catalogue::CatalogueEntry;
+pub use catalogue::{CatalogueEntry, Catalogued};
 pub use config::{Config, Knob};
 pub use dominance::{dominates, front_numbers};
 pub use goals::Goals;

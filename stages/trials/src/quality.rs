@@ -39,7 +39,11 @@ impl<'a> Quality<'a> {
     /// Takes a candidate out that fails the gate of a family; call it when the goals are judged.
     /// An inconclusive family takes nobody out, and is shown as such.
     pub fn gate(&self, candidate: &mut CandidateRow, config: &Config) {
-        for row in self.rows(config).iter().filter(|row| row.verdict == Verdict::Fail) {
+        for row in self
+            .rows(config)
+            .iter()
+            .filter(|row| row.verdict == Verdict::Fail)
+        {
             let short = |value: Option<f64>, limit: Option<f64>| match value.zip(limit) {
                 Some((value, limit)) => (1.0 - value / limit).max(0.0),
                 None => 0.0,

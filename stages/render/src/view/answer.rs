@@ -45,18 +45,33 @@ pub(crate) struct Metric {
 
 /// Metrics that a card shows.
 const CARD_METRICS: &[&str] = &[
-    "ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "e2e_p99_s", "goodput_rps", "slo_share",
-    "cost_per_mtok", "vram_peak_mb", "quality",
+    "ttft_p95_s",
+    "tpot_p95_s",
+    "e2e_p95_s",
+    "e2e_p99_s",
+    "goodput_rps",
+    "slo_share",
+    "cost_per_mtok",
+    "vram_peak_mb",
+    "quality",
 ];
 
 pub(crate) fn cards(params: &Params, inputs: &Inputs, server: &ServerSpec) -> Vec<Card> {
     let recommended = inputs.recommended();
-    recommended.into_iter().map(|row| card(row, params, inputs, server)).collect()
+    recommended
+        .into_iter()
+        .map(|row| card(row, params, inputs, server))
+        .collect()
 }
 
 fn card(row: &CandidateRow, params: &Params, inputs: &Inputs, server: &ServerSpec) -> Card {
     let config = config(row);
-    let about = |name: &str| server.knobs.get(name).map_or(String::new(), |k| k.about.clone());
+    let about = |name: &str| {
+        server
+            .knobs
+            .get(name)
+            .map_or(String::new(), |k| k.about.clone())
+    };
     let metrics = CARD_METRICS.iter().filter_map(|name| {
         let found = inputs.stability_of(&row.config_id, name)?;
         Some(Metric {
@@ -136,12 +151,20 @@ pub(crate) fn backend_words(params: &Params) -> String {
 
 /// What stood in the way, when nothing is recommended.
 pub(crate) fn nothing(inputs: &Inputs) -> Vec<String> {
-    if inputs.candidates.iter().any(|row| row.recommended.is_some()) {
+    if inputs
+        .candidates
+        .iter()
+        .any(|row| row.recommended.is_some())
+    {
         return Vec::new();
     }
     let lines = inputs.candidates.iter().map(|row| {
         let why = row.violated.as_ref().or(row.reason.as_ref());
-        format!("{}: {}", row.config_name, why.map_or("not on the front", String::as_str))
+        format!(
+            "{}: {}",
+            row.config_name,
+            why.map_or("not on the front", String::as_str)
+        )
     });
     lines.collect()
 }

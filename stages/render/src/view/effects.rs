@@ -7,7 +7,12 @@ use crate::params::Params;
 
 /// Metrics that are compared in any case, in this order.
 const ALWAYS: &[&str] = &[
-    "e2e_p95_s", "ttft_p95_s", "tpot_p95_s", "goodput_rps", "cost_per_mtok", "vram_peak_mb",
+    "e2e_p95_s",
+    "ttft_p95_s",
+    "tpot_p95_s",
+    "goodput_rps",
+    "cost_per_mtok",
+    "vram_peak_mb",
     "quality",
 ];
 /// Metrics of which more is better.
@@ -31,7 +36,12 @@ pub(crate) fn numbers(params: &Params, inputs: &Inputs) -> Vec<Effect> {
     else {
         return Vec::new();
     };
-    let goals = params.goals.minimize.iter().chain(&params.goals.maximize).map(String::as_str);
+    let goals = params
+        .goals
+        .minimize
+        .iter()
+        .chain(&params.goals.maximize)
+        .map(String::as_str);
     let mut metrics: Vec<&str> = Vec::new();
     for metric in goals.chain(ALWAYS.iter().copied()) {
         if !metrics.contains(&metric) {
@@ -67,21 +77,23 @@ fn effect(metric: &str, before: &StabilityRow, after: &StabilityRow) -> Effect {
 }
 
 pub(crate) fn effects(params: &Params, inputs: &Inputs) -> Vec<EffectView> {
-    let views = numbers(params, inputs).into_iter().map(|effect| EffectView {
-        baseline: format::metric(&effect.metric, effect.baseline),
-        recommended: format::metric(&effect.metric, effect.recommended),
-        delta: format::delta(effect.delta, effect.delta_lo, effect.delta_hi),
-        verdict: match effect.better {
-            Some(true) => "better",
-            Some(false) => "worse",
-            None => "no difference shown",
-        }
-        .to_owned(),
-        seeds: match effect.n_seeds {
-            0 => "inferred".to_owned(),
-            n => n.to_string(),
-        },
-        metric: effect.metric,
-    });
+    let views = numbers(params, inputs)
+        .into_iter()
+        .map(|effect| EffectView {
+            baseline: format::metric(&effect.metric, effect.baseline),
+            recommended: format::metric(&effect.metric, effect.recommended),
+            delta: format::delta(effect.delta, effect.delta_lo, effect.delta_hi),
+            verdict: match effect.better {
+                Some(true) => "better",
+                Some(false) => "worse",
+                None => "no difference shown",
+            }
+            .to_owned(),
+            seeds: match effect.n_seeds {
+                0 => "inferred".to_owned(),
+                n => n.to_string(),
+            },
+            metric: effect.metric,
+        });
     views.collect()
 }

@@ -42,7 +42,12 @@ pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
         ),
     ];
     let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
-    facts.map(|(what, text)| Fact { what: what.to_owned(), text }).collect()
+    facts
+        .map(|(what, text)| Fact {
+            what: what.to_owned(),
+            text,
+        })
+        .collect()
 }
 
 fn workload(inputs: &Inputs) -> String {
@@ -67,8 +72,16 @@ fn workload(inputs: &Inputs) -> String {
 }
 
 fn objectives(params: &Params) -> String {
-    let low = params.goals.minimize.iter().map(|goal| format!("small {goal}"));
-    let high = params.goals.maximize.iter().map(|goal| format!("large {goal}"));
+    let low = params
+        .goals
+        .minimize
+        .iter()
+        .map(|goal| format!("small {goal}"));
+    let high = params
+        .goals
+        .maximize
+        .iter()
+        .map(|goal| format!("large {goal}"));
     low.chain(high).collect::<Vec<_>>().join(", ")
 }
 
@@ -86,7 +99,13 @@ fn client(params: &Params) -> String {
 
 fn slo(params: &Params) -> String {
     let slo = &params.protocol.slo;
-    let limits = [("TTFT", slo.ttft_p95_s), ("TPOT", slo.tpot_p95_s), ("E2E", slo.e2e_p95_s)];
-    let set = limits.into_iter().filter_map(|(name, limit)| Some(format!("{name} within {}", format::seconds(limit?))));
+    let limits = [
+        ("TTFT", slo.ttft_p95_s),
+        ("TPOT", slo.tpot_p95_s),
+        ("E2E", slo.e2e_p95_s),
+    ];
+    let set = limits
+        .into_iter()
+        .filter_map(|(name, limit)| Some(format!("{name} within {}", format::seconds(limit?))));
     set.collect::<Vec<_>>().join(", ")
 }

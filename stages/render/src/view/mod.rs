@@ -44,7 +44,12 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(pipeline: &str, params: &Params, inputs: &Inputs, server: &ServerSpec) -> Self {
+    pub(crate) fn new(
+        pipeline: &str,
+        params: &Params,
+        inputs: &Inputs,
+        server: &ServerSpec,
+    ) -> Self {
         let first = inputs.candidates.first();
         let provenance = first.map_or("inferred".to_owned(), |row| row.provenance.to_string());
         let cards = answer::cards(params, inputs, server);
@@ -56,7 +61,9 @@ impl View {
             backend: answer::backend_words(params),
             answer: cards.first().map(answer::answer),
             nothing: answer::nothing(inputs),
-            baseline: inputs.baseline().map_or(String::new(), |row| row.config_name.clone()),
+            baseline: inputs
+                .baseline()
+                .map_or(String::new(), |row| row.config_name.clone()),
             effects: effects::effects(params, inputs),
             verdicts: tables::verdicts(inputs),
             plan: tables::plan(inputs),

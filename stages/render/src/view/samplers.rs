@@ -29,12 +29,14 @@ pub(crate) fn last_rows(trace: &[TraceRow]) -> Vec<&TraceRow> {
 }
 
 pub(crate) fn numbers(inputs: &Inputs) -> Vec<SamplerSummary> {
-    let rows = last_rows(&inputs.trace).into_iter().map(|row| SamplerSummary {
-        sampler: row.sampler.clone(),
-        evaluations: row.evaluation + 1,
-        feasible: row.n_feasible,
-        hypervolume: row.hypervolume,
-    });
+    let rows = last_rows(&inputs.trace)
+        .into_iter()
+        .map(|row| SamplerSummary {
+            sampler: row.sampler.clone(),
+            evaluations: row.evaluation + 1,
+            feasible: row.n_feasible,
+            hypervolume: row.hypervolume,
+        });
     rows.collect()
 }
 
@@ -43,7 +45,9 @@ pub(crate) fn samplers(inputs: &Inputs) -> Vec<SamplerView> {
         name: row.sampler,
         evaluations: format::count(row.evaluations),
         feasible: format::count(row.feasible),
-        hypervolume: row.hypervolume.map_or(format::NOTHING.to_owned(), |v| format!("{v:.4}")),
+        hypervolume: row
+            .hypervolume
+            .map_or(format::NOTHING.to_owned(), |v| format!("{v:.4}")),
     });
     views.collect()
 }
@@ -51,20 +55,40 @@ pub(crate) fn samplers(inputs: &Inputs) -> Vec<SamplerView> {
 /// Whether anybody beat random at the same budget, in a sentence.
 pub(crate) fn comparison(inputs: &Inputs) -> String {
     let rows = numbers(inputs);
-    let random = rows.iter().find(|row| row.sampler == "random").and_then(|row| row.hypervolume);
+    let random = rows
+        .iter()
+        .find(|row| row.sampler == "random")
+        .and_then(|row| row.hypervolume);
     let Some(random) = random.filter(|volume| *volume > 0.0) else {
         return "There is no random search with a hypervolume to compare with.".to_owned();
     };
-    let sentences = rows.iter().filter(|row| row.sampler != "random").filter_map(|row| {
-        let ratio = row.hypervolume? / random - 1.0;
-        let words = if ratio > SAME {
-            format!("{} found {} more hypervolume than random", row.sampler, format::percent(ratio))
-        } else if ratio < -SAME {
-            format!("{} found less hypervolume than random ({})", row.sampler, format::percent(ratio))
-        } else {
-            format!("{} and random found the same hypervolume within 1 %", row.sampler)
-        };
-        Some(format!("{words}, at {} evaluations each, in this one study.", format::count(row.evaluations)))
-    });
+    let sentences = rows
+        .iter()
+        .filter(|row| row.sampler != "random")
+        .filter_map(|row| {
+            let ratio = row.hypervolume? / random - 1.0;
+            let words = if ratio > SAME {
+                format!(
+                    "{} found {} more hypervolume than random",
+                    row.sampler,
+                    format::percent(ratio)
+                )
+            } else if ratio < -SAME {
+                format!(
+                    "{} found less hypervolume than random ({})",
+                    row.sampler,
+                    format::percent(ratio)
+                )
+            } else {
+                format!(
+                    "{} and random found the same hypervolume within 1 %",
+                    row.sampler
+                )
+            };
+            Some(format!(
+                "{words}, at {} evaluations each, in this one study.",
+                format::count(row.evaluations)
+            ))
+        });
     sentences.collect::<Vec<_>>().join(" ")
 }

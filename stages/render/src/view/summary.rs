@@ -15,12 +15,22 @@ pub(crate) fn summary(
     server: &ServerSpec,
 ) -> Summary {
     let first = inputs.recommended().first().copied();
-    let plan = first.and_then(|row| inputs.plan.iter().find(|plan| plan.config_id == row.config_id));
+    let plan = first.and_then(|row| {
+        inputs
+            .plan
+            .iter()
+            .find(|plan| plan.config_id == row.config_id)
+    });
     Summary {
         pipeline: pipeline.to_owned(),
-        provenance: inputs.candidates.first().map_or(Provenance::Inferred, |row| row.provenance),
+        provenance: inputs
+            .candidates
+            .first()
+            .map_or(Provenance::Inferred, |row| row.provenance),
         backend: answer::backend_words(params),
-        baseline: inputs.baseline().map_or(String::new(), |row| row.config_name.clone()),
+        baseline: inputs
+            .baseline()
+            .map_or(String::new(), |row| row.config_name.clone()),
         recommended: first.map(|row| {
             let config = answer::config(row);
             Recommendation {
@@ -34,7 +44,11 @@ pub(crate) fn summary(
             }
         }),
         effects: effects::numbers(params, inputs),
-        verdicts: inputs.verdicts.iter().map(|row| (row.check.clone(), row.verdict)).collect(),
+        verdicts: inputs
+            .verdicts
+            .iter()
+            .map(|row| (row.check.clone(), row.verdict))
+            .collect(),
         plan: plan.map(|plan| PlanSummary {
             max_rps: plan.max_rps,
             peak_rps: plan.peak_rps,

@@ -46,10 +46,15 @@ pub(crate) fn plan(inputs: &Inputs) -> Vec<PlanView> {
         name: row.config_name.clone(),
         slo: row.slo.clone(),
         max_rps: row.max_rps.map_or(NOTHING.to_owned(), format::digits),
-        limited_by: row.limited_by.clone().unwrap_or_else(|| "nothing within the rates tried".to_owned()),
+        limited_by: row
+            .limited_by
+            .clone()
+            .unwrap_or_else(|| "nothing within the rates tried".to_owned()),
         peak_rps: format::digits(row.peak_rps),
         headroom: format!("{:.0} %", row.headroom * 100.0),
-        replicas: row.replicas.map_or(NOTHING.to_owned(), |n| format!("{n} + {}", row.spares)),
+        replicas: row
+            .replicas
+            .map_or(NOTHING.to_owned(), |n| format!("{n} + {}", row.spares)),
         gpus: row.gpus.map_or(NOTHING.to_owned(), format::count),
         month: row.cost_usd_month.map_or(NOTHING.to_owned(), format::money),
         mtok: format::maybe("cost_per_mtok", row.cost_per_mtok),
@@ -106,17 +111,27 @@ pub(crate) struct ComparisonView {
 
 pub(crate) fn comparison(inputs: &Inputs) -> Vec<ComparisonView> {
     let mut rows: Vec<&CandidateRow> = inputs.candidates.iter().collect();
-    rows.sort_by_key(|row| (row.recommended.unwrap_or(u64::MAX), row.rank, row.evaluation));
+    rows.sort_by_key(|row| {
+        (
+            row.recommended.unwrap_or(u64::MAX),
+            row.rank,
+            row.evaluation,
+        )
+    });
     let views = rows.into_iter().map(|row| ComparisonView {
         name: row.config_name.clone(),
         from: row.sampler.clone(),
-        place: row.recommended.map_or(NOTHING.to_owned(), |place| place.to_string()),
+        place: row
+            .recommended
+            .map_or(NOTHING.to_owned(), |place| place.to_string()),
         ttft: format::maybe("ttft_p95_s", row.ttft_p95_s),
         tpot: format::maybe("tpot_p95_s", row.tpot_p95_s),
         e2e: format::maybe("e2e_p95_s", row.e2e_p95_s),
         goodput: format::maybe("goodput_rps", row.goodput_rps),
         cost: format::maybe("cost_per_mtok", row.cost_per_mtok),
-        quality: row.quality.map_or(NOTHING.to_owned(), |v| format!("{v:.4}")),
+        quality: row
+            .quality
+            .map_or(NOTHING.to_owned(), |v| format!("{v:.4}")),
         state: state(row),
     });
     views.collect()
@@ -124,7 +139,11 @@ pub(crate) fn comparison(inputs: &Inputs) -> Vec<ComparisonView> {
 
 fn state(row: &CandidateRow) -> String {
     if row.outcome != Outcome::Ok {
-        return format!("{}: {}", row.outcome, row.reason.as_deref().unwrap_or("no reason"));
+        return format!(
+            "{}: {}",
+            row.outcome,
+            row.reason.as_deref().unwrap_or("no reason")
+        );
     }
     match (&row.violated, row.on_front) {
         (Some(violated), _) => format!("breaks {violated}"),
@@ -147,10 +166,20 @@ pub(crate) struct StabilityView {
 }
 
 /// Metrics of the stability table in the reports; the Parquet table has all.
-const SHOWN: &[&str] = &["ttft_p95_s", "tpot_p95_s", "e2e_p95_s", "e2e_p99_s", "goodput_rps", "cost_per_mtok"];
+const SHOWN: &[&str] = &[
+    "ttft_p95_s",
+    "tpot_p95_s",
+    "e2e_p95_s",
+    "e2e_p99_s",
+    "goodput_rps",
+    "cost_per_mtok",
+];
 
 pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
-    let shown = inputs.stability.iter().filter(|row| SHOWN.contains(&row.metric.as_str()));
+    let shown = inputs
+        .stability
+        .iter()
+        .filter(|row| SHOWN.contains(&row.metric.as_str()));
     let views = shown.map(|row| StabilityView {
         name: row.config_name.clone(),
         metric: row.metric.clone(),
@@ -160,7 +189,9 @@ pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
         shrinkage: row
             .search_value
             .filter(|seen| *seen != 0.0)
-            .map_or(NOTHING.to_owned(), |seen| format::percent(row.mean / seen - 1.0)),
+            .map_or(NOTHING.to_owned(), |seen| {
+                format::percent(row.mean / seen - 1.0)
+            }),
         delta: row.delta.map_or(NOTHING.to_owned(), |delta| {
             format::delta(delta, row.delta_lo, row.delta_hi)
         }),
@@ -181,9 +212,14 @@ pub(crate) struct QualityView {
 }
 
 pub(crate) fn quality(inputs: &Inputs) -> Vec<QualityView> {
-    let percent = |value: Option<f64>| value.map_or(NOTHING.to_owned(), |v| format!("{:.2} %", v * 100.0));
+    let percent =
+        |value: Option<f64>| value.map_or(NOTHING.to_owned(), |v| format!("{:.2} %", v * 100.0));
     let views = inputs.quality.iter().map(|row| QualityView {
-        variant: if row.variant == "{}" { "reference".to_owned() } else { row.variant.clone() },
+        variant: if row.variant == "{}" {
+            "reference".to_owned()
+        } else {
+            row.variant.clone()
+        },
         family: row.family.clone(),
         kept: percent(row.relative),
         limit: percent(row.relative_limit),
@@ -213,12 +249,14 @@ pub(crate) fn outcomes(inputs: &Inputs) -> Vec<OutcomeView> {
             entry.1.get_or_insert(row);
         }
     }
-    let views = by_outcome.into_iter().map(|(outcome, (count, example))| OutcomeView {
-        outcome: outcome.to_string(),
-        count: format::count(count),
-        example: example
-            .and_then(|row| Some(format!("{}: {}", row.config_name, row.reason.as_ref()?)))
-            .unwrap_or_default(),
-    });
+    let views = by_outcome
+        .into_iter()
+        .map(|(outcome, (count, example))| OutcomeView {
+            outcome: outcome.to_string(),
+            count: format::count(count),
+            example: example
+                .and_then(|row| Some(format!("{}: {}", row.config_name, row.reason.as_ref()?)))
+                .unwrap_or_default(),
+        });
     views.collect()
 }

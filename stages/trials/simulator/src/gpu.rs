@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 
 pub(crate) const DATA: &str = include_str!("../data/gpus.toml");
-static GPUS: LazyLock<BTreeMap<String, Gpu>> = LazyLock::new(|| catalogue::read(DATA, |gpu: &mut Gpu| &mut gpu.name));
+static GPUS: LazyLock<BTreeMap<String, Gpu>> =
+    LazyLock::new(|| catalogue::read(DATA, |gpu: &mut Gpu| &mut gpu.name));
 
 /// A GPU: its data sheet, and what kernels reach of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

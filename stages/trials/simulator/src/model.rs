@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 
 pub(crate) const DATA: &str = include_str!("../data/models.toml");
-static MODELS: LazyLock<BTreeMap<String, Model>> = LazyLock::new(|| catalogue::read(DATA, |model: &mut Model| &mut model.name));
+static MODELS: LazyLock<BTreeMap<String, Model>> =
+    LazyLock::new(|| catalogue::read(DATA, |model: &mut Model| &mut model.name));
 
 /// Shape of a decoder-only transformer with bf16 weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

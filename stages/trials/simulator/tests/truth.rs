@@ -101,7 +101,6 @@ fn simulated(run: &str, gpu: &Gpu) -> Option<Means> {
     })))
 }
 
-
 /// Errors in percent must lie within 5 points of those that the same model of step time had in
 /// an independent prototype.
 fn assert_errors(run: &str, gpu: &Gpu, expected: [f64; 3]) {
