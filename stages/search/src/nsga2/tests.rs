@@ -65,12 +65,12 @@ fn tnk_is_solved_as_well_as_by_pymoo() {
     assert_as_good_as_pymoo(&problems::TNK);
 }
 
-/// OSY's front has two ends that a run may lose for good. pymoo 0.6.2 does so in about half of its
-/// runs: of seeds 1 to 20 nine stay below 16,490, and its lower quartile is 16,466. The mean over
-/// seeds 1 to 5, where none of these is, can only be asked of the best run.
+/// A run may lose an end of OSY's front for good. pymoo 0.6.2 does so in half of its runs: of
+/// seeds 1 to 20 ten end below 16,500, and the lower quartile is 16,472.7. The mean and deviation
+/// over seeds 1 to 5, none of which is among them, can only be asked of the best run.
 #[test]
 fn osy_is_solved_as_well_as_by_pymoo() {
-    const LOWER_QUARTILE: f64 = 16_466.0;
+    const LOWER_QUARTILE: f64 = 16_472.7;
     let mut volumes = [1, 2, 3, 4, 5].map(|seed| solve(&problems::OSY, seed));
     volumes.sort_by(f64::total_cmp);
     let (mean, sd) = problems::OSY.pymoo;
