@@ -44,14 +44,17 @@ fn one() -> i64 {
     1
 }
 
-/// Decimals that a real-valued knob keeps: finer differences are noise.
-const FLOAT_DECIMALS: f64 = 1e4;
+/// Values that a real-valued knob has at most. Chosen: finer differences are noise.
+const FLOAT_VALUES: f64 = 1e4;
 
 impl Dimension {
     /// What is wrong with it, if anything.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         match self {
             Self::Int { min, max, .. } if min > max => Some("`min` is greater than `max`"),
+            Self::Int { min, max, .. } if max.checked_sub(*min).is_none() => {
+                Some("`min` and `max` are too far apart")
+            }
             Self::Int { step, .. } if *step < 1 => Some("`step` must be at least 1"),
             Self::Int { min, log: true, .. } if *min < 1 => {
                 Some("`log` needs a `min` of at least 1")
@@ -86,11 +89,28 @@ impl Dimension {
                 log,
             } => Knob::Int(whole(*min, *max, *step, *log, gene)),
             Self::Float { min, max, log } => {
-                let value = within(*min, *max, *log, gene);
-                Knob::Float(((value * FLOAT_DECIMALS).round() / FLOAT_DECIMALS).clamp(*min, *max))
+                let value = rounded(within(*min, *max, *log, gene), decimals(*min, *max, *log));
+                Knob::Float(value.clamp(*min, *max))
             }
             Self::Choice { values } => values[(gene as usize).min(values.len() - 1)].clone(),
             Self::Bool => Knob::Bool(gene >= 1.0),
+        }
+    }
+
+    /// Which value a gene stands for: equal numbers, equal knobs.
+    pub(crate) fn index(&self, gene: f64) -> i64 {
+        match self {
+            Self::Int {
+                min,
+                max,
+                step,
+                log,
+            } => (whole(*min, *max, *step, *log, gene) - min) / step,
+            Self::Float { min, max, log } => {
+                let scale = 10_f64.powi(decimals(*min, *max, *log));
+                (within(*min, *max, *log, gene) * scale).round() as i64
+            }
+            Self::Choice { .. } | Self::Bool => gene as i64,
         }
     }
 
@@ -107,12 +127,32 @@ impl Dimension {
 fn whole(min: i64, max: i64, step: i64, log: bool, gene: f64) -> i64 {
     let count = (max - min) / step + 1;
     let place = if log {
-        let (low, high) = (min as f64, (max + step) as f64);
+        let (low, high) = (min as f64, max as f64 + step as f64);
         (within(low, high, true, gene) - low) / step as f64
     } else {
         gene * count as f64
     };
     min + (place.floor() as i64).clamp(0, count - 1) * step
+}
+
+/// Decimals that are worth keeping: the finest that give no more than [`FLOAT_VALUES`] values.
+fn decimals(min: f64, max: f64, log: bool) -> i32 {
+    let width = if log { min } else { max - min };
+    if width > 0.0 {
+        (FLOAT_VALUES / width).log10().floor().clamp(-300.0, 300.0) as i32
+    } else {
+        0
+    }
+}
+
+fn rounded(value: f64, decimals: i32) -> f64 {
+    if decimals < 0 {
+        let grain = 10_f64.powi(-decimals);
+        (value / grain).round() * grain
+    } else {
+        let scale = 10_f64.powi(decimals);
+        (value * scale).round() / scale
+    }
 }
 
 fn within(min: f64, max: f64, log: bool, gene: f64) -> f64 {
@@ -142,7 +182,65 @@ mod tests {
         assert_eq!(Dimension::Bool.decode(1.0), Knob::Bool(true));
     }
 
+    #[test]
+    fn real_numbers_are_rounded_to_their_range() {
+        let float = |min, max, log| Dimension::Float { min, max, log };
+        assert_eq!(
+            float(0.8, 0.95, false).decode(0.123_456),
+            Knob::Float(0.8185)
+        );
+        assert_eq!(
+            float(0.0, 1e-3, false).decode(0.123_456),
+            Knob::Float(1.235e-4)
+        );
+        assert_eq!(
+            float(0.0, 1e6, false).decode(0.123_456),
+            Knob::Float(123_500.0)
+        );
+        assert_eq!(float(0.5, 0.5, false).decode(0.3), Knob::Float(0.5));
+    }
+
+    #[test]
+    fn what_cannot_be_a_dimension_is_refused() {
+        let int = |min, max, step, log| Dimension::Int {
+            min,
+            max,
+            step,
+            log,
+        };
+        for bad in [
+            int(2, 1, 1, false),
+            int(1, 2, 0, false),
+            int(0, 8, 1, true),
+            int(i64::MIN, i64::MAX, 1, false),
+            Dimension::Float {
+                min: 0.0,
+                max: 1.0,
+                log: true,
+            },
+            Dimension::Float {
+                min: 0.0,
+                max: f64::NAN,
+                log: false,
+            },
+            Dimension::Choice { values: Vec::new() },
+        ] {
+            assert!(bad.problem().is_some(), "{bad:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn equal_indices_are_equal_knobs(log: bool, a in 0.0..=1.0_f64, b in 0.0..=1.0_f64) {
+            for dimension in [
+                Dimension::Int { min: 16, max: 64, step: 8, log },
+                Dimension::Float { min: 0.80, max: 0.95, log },
+            ] {
+                let same = dimension.index(a) == dimension.index(b);
+                prop_assert_eq!(same, dimension.decode(a) == dimension.decode(b));
+            }
+        }
+
         #[test]
         fn integers_keep_bounds_and_step(min in 1_i64..100, width in 0_i64..1000, step in 1_i64..50, log: bool, gene in 0.0..=1.0_f64) {
             let int = Dimension::Int { min, max: min + width, step, log };

@@ -1,6 +1,7 @@
 //! Samplers behind one ask/tell core, and the search over a serving space.
 
 mod dimension;
+mod evaluator;
 mod nsga2;
 mod params;
 mod point;

@@ -13,7 +13,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Order of feasibility: 0 for feasible, then the violation, failures last.
+    /// Order of feasibility: 0 for feasible, then the violation; infinite without objectives or
+    /// without a size.
     #[must_use]
     pub fn constraint_violation(&self) -> f64 {
         match (&self.objectives, self.violation) {

@@ -49,6 +49,14 @@ impl Space {
             .collect()
     }
 
+    /// Which configuration a point stands for: equal for points that decode alike.
+    pub(crate) fn cell(&self, point: &Point) -> Vec<i64> {
+        let genes = self.dimensions().zip(&point.genes);
+        genes
+            .map(|(dimension, gene)| dimension.index(*gene))
+            .collect()
+    }
+
     /// A random point.
     pub(crate) fn sample(&self, rng: &mut ChaCha8Rng) -> Point {
         Point {

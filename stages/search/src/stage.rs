@@ -4,10 +4,11 @@ use sbt_engine::{
     Digest, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{CandidateRow, QualityRow, Row, TraceRow, TrialRow, WorkloadRow};
-use sbt_trials::{Config, Judge, Quality, TrialRunner, TrialSpec, aggregate};
+use sbt_trials::{Config, Judge, Quality, TrialRunner};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
+use crate::evaluator::Evaluator;
 use crate::nsga2::Nsga2;
 use crate::params::{Params, SamplerKind};
 use crate::random::Random;
@@ -67,6 +68,9 @@ enable_prefix_caching = { kind = "bool" }
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
         }
+        if params.population < 2 {
+            errors.push(ParamError::at(&["population"], "must be at least 2"));
+        }
         if errors.is_empty() {
             Ok(Box::new(SearchStage { params }))
         } else {
@@ -123,25 +127,30 @@ impl Stage for SearchStage {
         let quality = Quality::new(server, quality);
         let baseline = baseline(ctx, &quality)?;
         let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
-        let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?
-            .expecting(self.budget() as u64);
-        let name = params.sampler.name();
-        let mut trials: Vec<TrialRow> = Vec::new();
-        let mut evaluate = |configs: &[Config], start: usize| {
-            let (candidates, rows) = self.evaluate(configs, start, &runner, &judge, &quality)?;
-            trials.extend(rows);
-            Ok::<_, StageError>(candidates)
+        let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;
+        let mut evaluator = Evaluator {
+            sampler: params.sampler.name(),
+            draw: params.draw,
+            runner: runner.expecting(self.budget() as u64),
+            judge: &judge,
+            quality: &quality,
+            trials: Vec::new(),
         };
-        let mut candidates = match self.sampler() {
-            None => evaluate(&params.configs, 0)?,
-            Some(mut sampler) => self.study(&judge).run(sampler.as_mut(), evaluate)?,
-        };
-        let trace = trace(name, &judge, &candidates);
+        let mut candidates = self.search(&mut evaluator)?;
+        if candidates.len() < self.budget() {
+            ctx.warn(format!(
+                "the space has no more configurations that are easily found: {} of {} were \
+                 evaluated",
+                candidates.len(),
+                self.budget()
+            ));
+        }
+        let trace = trace(params.sampler.name(), &judge, &candidates);
         judge.rank(&mut candidates);
         judge.recommend(&mut candidates, params.top as usize);
         ctx.write_rows("candidates", &candidates)?;
         ctx.write_rows("trace", &trace)?;
-        ctx.write_rows("trials", &trials)
+        ctx.write_rows("trials", &evaluator.trials)
     }
 }
 
@@ -153,72 +162,48 @@ impl SearchStage {
         }
     }
 
-    /// One seed per sampler: random and NSGA-II do not begin with the same points.
-    fn seed(&self) -> u64 {
-        let params = json!([self.params.sampler.name(), self.params.seed]);
-        Digest::of_value("sampler", &params).seed()
+    fn search(&self, evaluator: &mut Evaluator<'_>) -> Result<Vec<CandidateRow>, StageError> {
+        match self.sampler() {
+            Some(mut sampler) => self.study().run(sampler.as_mut(), |configs, start| {
+                evaluator.evaluate(configs, start)
+            }),
+            None => {
+                let evaluated = evaluator.evaluate(&self.params.configs, 0)?;
+                Ok(evaluated
+                    .into_iter()
+                    .map(|(candidate, _)| candidate)
+                    .collect())
+            }
+        }
     }
 
+    /// Who asks; nobody when the list is given.
     fn sampler(&self) -> Option<Box<dyn Sampler>> {
         let Params {
             space, population, ..
         } = &self.params;
+        let seed = self.seed("sampler");
         match self.params.sampler {
             SamplerKind::Manual => None,
-            SamplerKind::Random => Some(Box::new(Random::new(space, self.seed()))),
-            SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(
-                space,
-                *population as usize,
-                self.seed(),
-            ))),
+            SamplerKind::Random => Some(Box::new(Random::new(space, seed))),
+            SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
         }
     }
 
-    fn study<'a>(&'a self, judge: &'a Judge) -> Study<'a> {
+    fn study(&self) -> Study<'_> {
         Study {
             name: self.params.sampler.name(),
             space: &self.params.space,
-            judge,
             budget: self.budget(),
-            batch: (self.params.population as usize).max(1),
-            seed: self.seed(),
+            batch: self.params.population as usize,
+            seed: self.seed("sampler-replacements"),
         }
     }
 
-    fn evaluate(
-        &self,
-        configs: &[Config],
-        start: usize,
-        runner: &TrialRunner<'_>,
-        judge: &Judge,
-        quality: &Quality<'_>,
-    ) -> Result<(Vec<CandidateRow>, Vec<TrialRow>), StageError> {
-        let specs: Vec<TrialSpec> = configs
-            .iter()
-            .map(|config| TrialSpec {
-                config: config.clone(),
-                draw: self.params.draw,
-                rate_scale: 1.0,
-                keep_requests: false,
-            })
-            .collect();
-        let trials = runner.run(&specs)?;
-        let name = self.params.sampler.name();
-        let candidates = trials
-            .iter()
-            .zip(configs)
-            .enumerate()
-            .map(|(i, (trial, config))| {
-                let mut candidate = aggregate(name, (start + i) as u64, &[&trial.row]);
-                quality.fill(&mut candidate, config);
-                judge.assess(&mut candidate);
-                quality.gate(&mut candidate, config);
-                candidate
-            });
-        Ok((
-            candidates.collect(),
-            trials.iter().map(|trial| trial.row.clone()).collect(),
-        ))
+    /// Samplers differ in their seeds: random and NSGA-II do not begin with the same points.
+    fn seed(&self, purpose: &str) -> u64 {
+        let params = json!([self.params.sampler.name(), self.params.seed]);
+        Digest::of_value(purpose, &params).seed()
     }
 }
 
@@ -233,3 +218,6 @@ fn baseline(ctx: &StageContext, quality: &Quality<'_>) -> Result<Option<Candidat
     quality.fill(&mut baseline, &config);
     Ok(Some(baseline))
 }
+
+#[cfg(test)]
+mod tests;

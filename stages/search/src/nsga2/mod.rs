@@ -3,17 +3,21 @@
 
 mod operators;
 mod survival;
+mod tournament;
 
+use std::collections::BTreeSet;
+
+use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use rand::{RngExt, SeedableRng};
 
 use crate::point::Point;
 use crate::sampler::{Evaluation, Sampler};
 use crate::space::Space;
 use operators::{crossover, mutate};
 use survival::{Individual, survive};
+use tournament::parents;
 
-/// Rounds of mating to find points that are not there yet.
+/// Rounds of mating to find points that were not evaluated yet; pymoo's default.
 const MATING_ROUNDS: usize = 100;
 
 /// NSGA-II over mixed dimensions.
@@ -22,9 +26,11 @@ pub(crate) struct Nsga2 {
     rng: ChaCha8Rng,
     size: usize,
     population: Vec<Individual>,
-    /// Offspring asked for and not yet told.
-    asked: Vec<Point>,
-    /// Offspring told, until the generation is complete.
+    /// Cells of everything that was told: nothing of it is proposed again.
+    known: BTreeSet<Vec<i64>>,
+    /// Points of the generation that nobody asked for yet.
+    next: Vec<Point>,
+    /// Points of the generation that were told.
     told: Vec<Individual>,
 }
 
@@ -35,90 +41,67 @@ impl Nsga2 {
             rng: ChaCha8Rng::seed_from_u64(seed),
             size: size.max(2),
             population: Vec::new(),
-            asked: Vec::new(),
+            known: BTreeSet::new(),
+            next: Vec::new(),
             told: Vec::new(),
         }
     }
 
+    /// Offspring of the population. Where mating finds nothing new, random points fill up.
     fn generation(&mut self) -> Vec<Point> {
-        if self.population.is_empty() {
-            return (0..self.size)
-                .map(|_| self.space.sample(&mut self.rng))
-                .collect();
-        }
-        let mut offspring: Vec<Point> = Vec::with_capacity(self.size);
+        let mut offspring = Vec::with_capacity(self.size);
+        let mut cells = BTreeSet::new();
         for _ in 0..MATING_ROUNDS {
-            while offspring.len() < self.size {
-                let (a, b) = (self.tournament(), self.tournament());
-                let parents = (&self.population[a].point, &self.population[b].point);
-                let (mut first, mut second) = crossover(&self.space, parents, &mut self.rng);
-                for child in [&mut first, &mut second] {
-                    mutate(&self.space, child, &mut self.rng);
-                }
-                offspring.extend([first, second]);
-            }
-            offspring.truncate(self.size);
-            self.drop_duplicates(&mut offspring);
-            if offspring.len() == self.size {
+            if self.population.is_empty() || offspring.len() == self.size {
                 break;
             }
+            for child in self.mate(self.size - offspring.len()) {
+                let cell = self.space.cell(&child);
+                let new = !self.known.contains(&cell) && cells.insert(cell);
+                if new && offspring.len() < self.size {
+                    offspring.push(child);
+                }
+            }
+        }
+        while offspring.len() < self.size {
+            offspring.push(self.space.sample(&mut self.rng));
         }
         offspring
     }
 
-    /// Points that differ by less are the same.
-    fn drop_duplicates(&self, offspring: &mut Vec<Point>) {
-        let mut kept: Vec<Point> = Vec::with_capacity(offspring.len());
-        for point in offspring.drain(..) {
-            let known = self.population.iter().map(|i| &i.point).chain(&kept);
-            let decoded = self.space.decode(&point);
-            if !known
-                .into_iter()
-                .any(|other| other == &point || self.space.decode(other) == decoded)
-            {
-                kept.push(point);
-            }
+    /// Children of as many pairs as `wanted` points need.
+    fn mate(&mut self, wanted: usize) -> Vec<Point> {
+        let pairs = parents(&self.population, wanted.div_ceil(2), &mut self.rng);
+        let mut children = Vec::with_capacity(2 * pairs.len());
+        for (a, b) in pairs {
+            let pair = (&self.population[a].point, &self.population[b].point);
+            let (mut first, mut second) = crossover(&self.space, pair, &mut self.rng);
+            mutate(&self.space, &mut first, &mut self.rng);
+            mutate(&self.space, &mut second, &mut self.rng);
+            children.extend([first, second]);
         }
-        *offspring = kept;
-    }
-
-    /// The better of two at random: by feasibility, then by domination and crowding.
-    fn tournament(&mut self) -> usize {
-        let a = self.rng.random_range(0..self.population.len());
-        let b = self.rng.random_range(0..self.population.len());
-        let (one, other) = (&self.population[a], &self.population[b]);
-        let better = one.compare(other);
-        match better {
-            std::cmp::Ordering::Less => a,
-            std::cmp::Ordering::Greater => b,
-            std::cmp::Ordering::Equal => {
-                if self.rng.random() {
-                    a
-                } else {
-                    b
-                }
-            }
-        }
+        children
     }
 }
 
 impl Sampler for Nsga2 {
     fn ask(&mut self, n: usize) -> Vec<Point> {
-        if self.asked.is_empty() {
-            self.asked = self.generation();
+        if self.next.is_empty() {
+            self.next = self.generation();
         }
-        let n = n.min(self.asked.len());
-        self.asked.drain(..n).collect()
+        let n = n.min(self.next.len());
+        self.next.drain(..n).collect()
     }
 
     fn tell(&mut self, told: &[(Point, Evaluation)]) {
+        self.known
+            .extend(told.iter().map(|(point, _)| self.space.cell(point)));
         self.told.extend(told.iter().cloned().map(Individual::new));
-        if !self.asked.is_empty() {
-            return;
+        if self.next.is_empty() {
+            let mut pool = std::mem::take(&mut self.population);
+            pool.append(&mut self.told);
+            self.population = survive(pool, self.size);
         }
-        let mut pool = std::mem::take(&mut self.population);
-        pool.append(&mut self.told);
-        self.population = survive(pool, self.size);
     }
 }
 

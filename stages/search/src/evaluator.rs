@@ -1,0 +1,96 @@
+use sbt_engine::StageError;
+use sbt_schemas::{CandidateRow, TrialRow};
+use sbt_trials::{Config, Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate};
+
+use crate::sampler::Evaluation;
+
+/// Runs configurations and says what they were worth.
+pub(crate) struct Evaluator<'a> {
+    pub(crate) sampler: &'static str,
+    pub(crate) draw: u64,
+    pub(crate) runner: TrialRunner<'a>,
+    pub(crate) judge: &'a Judge,
+    pub(crate) quality: &'a Quality<'a>,
+    /// Every trial so far.
+    pub(crate) trials: Vec<TrialRow>,
+}
+
+impl Evaluator<'_> {
+    /// One assessed candidate per configuration, in order; `start` configurations came before.
+    pub(crate) fn evaluate(
+        &mut self,
+        configs: &[Config],
+        start: usize,
+    ) -> Result<Vec<(CandidateRow, Evaluation)>, StageError> {
+        let specs = configs.iter().map(|config| TrialSpec {
+            config: config.clone(),
+            draw: self.draw,
+            rate_scale: 1.0,
+            keep_requests: false,
+        });
+        let trials = self.runner.run(&specs.collect::<Vec<_>>())?;
+        let numbered = trials.iter().zip(configs).zip(start as u64..);
+        let candidates = numbered.map(|((trial, config), i)| {
+            let candidate = self.candidate(trial, config, i);
+            let worth = worth(self.judge, &candidate);
+            (candidate, worth)
+        });
+        let candidates = candidates.collect();
+        self.trials
+            .extend(trials.into_iter().map(|trial| trial.row));
+        Ok(candidates)
+    }
+
+    fn candidate(&self, trial: &Trial, config: &Config, evaluation: u64) -> CandidateRow {
+        let mut candidate = aggregate(self.sampler, evaluation, &[&trial.row]);
+        self.quality.fill(&mut candidate, config);
+        self.judge.assess(&mut candidate);
+        self.quality.gate(&mut candidate, config);
+        candidate
+    }
+}
+
+/// What a sampler learns of an assessed candidate. What is not feasible never counts as such,
+/// even where its violation has no size worth mentioning: a quality gate may fail on the width of
+/// an interval alone.
+fn worth(judge: &Judge, candidate: &CandidateRow) -> Evaluation {
+    let violation = candidate.violation.map(|violation| {
+        if candidate.feasible {
+            0.0
+        } else {
+            violation.max(f64::MIN_POSITIVE)
+        }
+    });
+    Evaluation {
+        objectives: judge.score(candidate),
+        violation,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_gate_takes_out_is_infeasible_to_the_sampler_whatever_its_size() {
+        let goals = serde_json::from_value(json!({ "minimize": ["e2e_p95_s"] })).expect("goals");
+        let judge = Judge::new(&goals, None).expect("a judge");
+        let candidate = |feasible: bool, violation: Option<f64>| -> CandidateRow {
+            serde_json::from_value(json!({
+                "sampler": "random", "evaluation": 0, "config_id": "c", "config_name": "c",
+                "config": "{}", "n_trials": 1, "outcome": "ok", "provenance": "simulated",
+                "gpus": 1, "e2e_p95_s": 1.0, "feasible": feasible, "violation": violation,
+                "rank": 0, "on_front": false,
+            }))
+            .expect("a row")
+        };
+        let violation =
+            |feasible, size| worth(&judge, &candidate(feasible, size)).constraint_violation();
+        assert_eq!(violation(true, Some(0.0)), 0.0);
+        assert!(violation(false, Some(0.0)) > 0.0);
+        assert_eq!(violation(false, Some(0.5)), 0.5);
+        assert_eq!(violation(false, None), f64::INFINITY);
+    }
+}

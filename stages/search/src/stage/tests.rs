@@ -1,0 +1,157 @@
+use std::path::Path;
+
+use sbt_engine::{ParamError, StageContext, StageKind, Table};
+use sbt_schemas::{CandidateRow, QualityRow, TraceRow, TrialRow, WorkloadRow};
+use serde_json::{Value, json};
+
+use super::SearchKind;
+
+fn example(sampler: &str, budget: u64) -> Value {
+    let mut with: Value = toml::from_str(SearchKind.example()).unwrap();
+    with["sampler"] = json!(sampler);
+    with["budget"] = json!(budget);
+    with["population"] = json!(4);
+    with
+}
+
+fn workload() -> Vec<WorkloadRow> {
+    let rows = (0..80).map(|id| WorkloadRow {
+        draw: 0,
+        request_id: id,
+        session: id,
+        turn: 0,
+        arrival_s: Some(id as f64 * 0.25),
+        think_s: None,
+        prompt_tokens: 200 + id % 7,
+        output_tokens: 20 + id % 5,
+        prefix_block_ids: Vec::new(),
+        prefix_block_tokens: 16,
+        category: "chat".to_owned(),
+        prompt: None,
+    });
+    rows.collect()
+}
+
+fn context(dir: &Path) -> StageContext {
+    let mut ctx = StageContext::for_test(dir);
+    let table = Table::from_rows(&workload()).unwrap();
+    ctx.tables.insert("workload".to_owned(), table);
+    ctx
+}
+
+fn candidates(ctx: &StageContext, with: &Value) -> Vec<CandidateRow> {
+    SearchKind.plan(with).unwrap().run(ctx).unwrap();
+    ctx.written_rows("candidates").unwrap()
+}
+
+fn plan_errors(with: &Value) -> Vec<String> {
+    let errors = SearchKind.plan(with).err().unwrap();
+    errors
+        .iter()
+        .map(|error: &ParamError| error.path.join("."))
+        .collect()
+}
+
+#[test]
+fn samplers_fill_every_table_up_to_the_budget() {
+    for sampler in ["random", "nsga2"] {
+        let dir = tempfile::tempdir().unwrap();
+        let ctx = context(dir.path());
+        let rows = candidates(&ctx, &example(sampler, 10));
+        assert_eq!(rows.len(), 10);
+        assert_eq!(rows[9].config_name, format!("{sampler}-009"));
+        assert!(
+            rows.iter()
+                .any(|row| row.feasible && row.recommended == Some(1))
+        );
+        assert_eq!(ctx.written_rows::<TraceRow>("trace").unwrap().len(), 10);
+        assert_eq!(ctx.written_rows::<TrialRow>("trials").unwrap().len(), 10);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_candidates() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [first, second] = dirs.map(|dir| candidates(&context(dir.path()), &example("nsga2", 12)));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn manual_evaluates_its_list_under_its_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut with = example("manual", 1);
+    with["configs"] = json!([
+        { "name": "narrow", "max_num_seqs": 16 },
+        { "name": "wide", "max_num_seqs": 128 },
+    ]);
+    let rows = candidates(&context(dir.path()), &with);
+    let names: Vec<&str> = rows.iter().map(|row| &*row.config_name).collect();
+    assert_eq!(names, ["narrow", "wide"]);
+}
+
+#[test]
+fn a_failed_quality_gate_is_never_feasible_and_nothing_the_sampler_likes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ctx = context(dir.path());
+    let mut with = example("nsga2", 8);
+    with["space"] = json!({
+        "max_num_seqs": { "kind": "int", "min": 16, "max": 256 },
+        "kv_cache_dtype": { "kind": "choice", "values": ["fp8"] },
+    });
+    let failed: QualityRow = serde_json::from_value(json!({
+        "variant": r#"{"kv_cache_dtype":"fp8"}"#, "family": "overall", "score": 0.5,
+        "relative": 0.99, "relative_limit": 0.98, "verdict": "fail", "provenance": "inferred",
+        "source": "test",
+    }))
+    .unwrap();
+    ctx.tables
+        .insert("quality".to_owned(), Table::from_rows(&[failed]).unwrap());
+    for row in candidates(&ctx, &with) {
+        assert!(!row.feasible);
+        assert_eq!(row.quality, Some(0.5));
+        assert_eq!(row.violated.as_deref(), Some("quality gate: overall"));
+        assert_eq!(row.recommended, None);
+    }
+}
+
+#[test]
+fn mistakes_are_reported_where_they_stand() {
+    let mut with = example("random", 0);
+    with["population"] = json!(1);
+    with["space"]["max_num_seq"] = json!({ "kind": "int", "min": 1, "max": 8 });
+    with["space"]["max_num_seqs"]["max"] = json!(8);
+    with["goals"]["subject_to"] = json!(["ttft_p95 <= 1.0"]);
+    let errors = plan_errors(&with);
+    for path in [
+        "budget",
+        "population",
+        "space.max_num_seq",
+        "space.max_num_seqs",
+    ] {
+        assert!(
+            errors.iter().any(|error| error == path),
+            "{path}: {errors:?}"
+        );
+    }
+    assert!(
+        errors.iter().any(|error| error.starts_with("goals")),
+        "{errors:?}"
+    );
+    assert_eq!(plan_errors(&example("manual", 5)), ["configs"]);
+}
+
+#[test]
+fn spaces_of_the_pipelines_suit_the_server() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/spaces");
+    for name in ["agent_like", "short_qa", "long_gen"] {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.toml"))).unwrap();
+        let file: Value = toml::from_str(&text).unwrap();
+        let mut with = example("random", 5);
+        with["space"] = file["params"]["space"].clone();
+        assert!(
+            SearchKind.plan(&with).is_ok(),
+            "{name}: {:?}",
+            plan_errors(&with)
+        );
+    }
+}
