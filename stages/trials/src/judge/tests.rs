@@ -61,13 +61,13 @@ fn feasible_come_first_then_infeasible_by_violation_then_failed() {
         ],
     );
     let ranks: Vec<u64> = rows.iter().map(|c| c.rank).collect();
-    assert_eq!(ranks, [6, 4, 3, 5, 1, 0, 2]);
+    assert_eq!(ranks, [6, 5, 3, 4, 1, 0, 2]);
     assert_eq!(rows[1].violation, Some(2.0));
     assert_eq!(
         rows[2].violated.as_deref(),
         Some("ttft_p95_s <= 1.0 (ttft_p95_s is 1.2)")
     );
-    assert_eq!((rows[3].violation, rows[3].feasible), (None, false));
+    assert_eq!((rows[3].violation, rows[3].feasible), (Some(1.0), false));
     assert_eq!((rows[0].violation, rows[0].feasible), (None, false));
     let on_front: Vec<&str> = rows
         .iter()
