@@ -3,7 +3,8 @@ use sbt_simulator::{Gpu, Model};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CatalogueEntry, Config, ServerSpec};
+use crate::simulated::engine_config;
+use crate::{CatalogueEntry, Config, Knob, ServerSpec};
 
 /// What serves the requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,17 +58,31 @@ impl Backend {
         problems
     }
 
-    /// Knobs of a configuration that the server does not have, or whose values it does not take,
-    /// with `path` leading to the configuration. None when the server itself is not known.
+    /// Checks the name and the value of one knob: whether the server has it and takes it, and
+    /// whether the simulator models it.
+    ///
+    /// # Errors
+    /// At the knob's name. An unknown server is an error of the backend, not of its knobs.
+    pub fn check(&self, name: &str, value: &Knob) -> Result<(), ParamError> {
+        let Ok(server) = self.server() else {
+            return Ok(());
+        };
+        server.check(name, value)?;
+        let alone = Config {
+            name: String::new(),
+            knobs: [(name.to_owned(), value.clone())].into(),
+        };
+        match engine_config(&server.effective(&alone)) {
+            Ok(_) => Ok(()),
+            Err(message) => Err(ParamError::at(&[name], message)),
+        }
+    }
+
+    /// Everything that is wrong with the knobs of a configuration, with `path` leading to it.
     #[must_use]
     pub fn problems_of_config(&self, config: &Config, path: &[&str]) -> Vec<ParamError> {
-        let Ok(server) = self.server() else {
-            return Vec::new();
-        };
-        let wrong = config
-            .knobs
-            .iter()
-            .filter_map(|(name, value)| server.check(name, value).err());
+        let knobs = config.knobs.iter();
+        let wrong = knobs.filter_map(|(name, value)| self.check(name, value).err());
         wrong
             .map(|error| ParamError {
                 path: path
@@ -87,5 +102,58 @@ impl Backend {
     pub fn server(&self) -> Result<&'static ServerSpec, String> {
         let Self::Simulator(simulator) = self;
         ServerSpec::named(&simulator.server)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Backend;
+    use crate::ServerSpec;
+
+    fn backend(model: Value) -> Result<Backend, serde_json::Error> {
+        serde_json::from_value(json!({
+            "kind": "simulator", "server": "vllm", "model": model, "gpu": "h100-sxm", "gpus": 1,
+        }))
+    }
+
+    #[test]
+    fn model_may_be_described_in_place() {
+        let Backend::Simulator(named) = backend(json!("llama-3.1-8b")).unwrap();
+        let described = serde_json::to_value(named.model.resolve().unwrap()).unwrap();
+        let custom = backend(described.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&custom).unwrap()["model"], described);
+        assert!(custom.problems(&[]).is_empty());
+        let mut wrong = described;
+        wrong["layerz"] = json!(3);
+        let error = backend(wrong).unwrap_err().to_string();
+        assert!(error.contains("unknown field `layerz`"), "{error}");
+    }
+
+    #[test]
+    fn unknown_names_and_empty_machines_are_problems_with_their_path() {
+        let wrong = json!({
+            "kind": "simulator", "server": "vlm", "model": "llama-3.1-8", "gpu": "h100", "gpus": 0,
+            "usd_per_gpu_hour": -1,
+        });
+        let wrong: Backend = serde_json::from_value(wrong).unwrap();
+        let problems = wrong.problems(&["backend"]);
+        let paths: Vec<String> = problems.iter().map(|p| p.path.join(".")).collect();
+        let keys = ["server", "model", "gpu", "gpus", "usd_per_gpu_hour"];
+        assert_eq!(paths, keys.map(|key| format!("backend.{key}")));
+        assert!(problems[1].message.contains("did you mean `llama-3.1-8b`?"));
+    }
+
+    #[test]
+    fn every_default_of_the_simulated_server_is_modelled() {
+        let backend = backend(json!("llama-3.1-8b")).unwrap();
+        let not_modelled = ["stream_interval"];
+        for (name, knob) in &ServerSpec::named("vllm").unwrap().knobs {
+            if let Some(value) = &knob.default {
+                let modelled = backend.check(name, value).is_ok();
+                assert_eq!(modelled, !not_modelled.contains(&name.as_str()), "{name}");
+            }
+        }
     }
 }

@@ -7,6 +7,8 @@ use crate::{Goals, front_numbers, hypervolume};
 
 /// Objectives up to which hypervolumes are computed: chosen, the cost grows with their power.
 const MOST_OBJECTIVES_FOR_VOLUME: usize = 4;
+/// What a constraint over a null value adds to the violation. Chosen: as much as twice the limit.
+const VIOLATION_BY_NULL: f64 = 1.0;
 
 /// Judges candidates against goals and a baseline. One implementation for the search and for the
 /// finalists, so that both mean the same by feasible, dominated and recommended.
@@ -107,7 +109,7 @@ impl Judge {
     }
 
     /// Fills `feasible`, `violation` and `violated` of a candidate. A constraint over a value
-    /// that is null is not kept, and its violation has no size: the sum is null then.
+    /// that is null is not kept: a percentile that failed requests reach is beyond any limit.
     pub fn assess(&self, candidate: &mut CandidateRow) {
         candidate.feasible = false;
         candidate.violation = None;
@@ -115,18 +117,19 @@ impl Judge {
         if candidate.outcome != Outcome::Ok {
             return;
         }
-        let mut sum = Some(0.0);
+        let mut sum = 0.0;
         let mut broken = Vec::new();
         for constraint in &self.constraints {
             let lookup = |name: &str| self.cell(candidate, name);
             let violation = constraint.violation(&lookup).unwrap_or(None);
-            if violation != Some(0.0) {
+            let violation = violation.unwrap_or(VIOLATION_BY_NULL);
+            if violation > 0.0 {
                 broken.push(self.complaint(constraint, candidate));
             }
-            sum = sum.zip(violation).map(|(sum, violation)| sum + violation);
+            sum += violation;
         }
         candidate.feasible = broken.is_empty();
-        candidate.violation = sum;
+        candidate.violation = Some(sum);
         candidate.violated = (!broken.is_empty()).then(|| broken.join("; "));
     }
 
@@ -147,7 +150,7 @@ impl Judge {
 
     /// Fills `rank`, `on_front` and `hypervolume_share` of assessed candidates. Ranks: feasible
     /// ones by front, then those without a value for an objective, then infeasible ones by
-    /// violation, then those whose violation has no size, last what did not end `ok`.
+    /// violation, last what did not end `ok`.
     pub fn rank(&self, candidates: &mut [CandidateRow]) {
         let scores: Vec<Option<Vec<f64>>> = candidates.iter().map(|c| self.score(c)).collect();
         let compared = candidates.iter().zip(&scores);
@@ -256,7 +259,6 @@ enum Standing {
     Front(u64),
     WithoutObjective,
     Infeasible { violation: f64 },
-    WithoutViolation,
     Failed,
 }
 
@@ -265,7 +267,6 @@ impl Standing {
         match (candidate.outcome, candidate.feasible, candidate.violation) {
             (Outcome::Ok, true, _) => Self::WithoutObjective,
             (Outcome::Ok, false, Some(violation)) => Self::Infeasible { violation },
-            (Outcome::Ok, false, None) => Self::WithoutViolation,
             (_, _, _) => Self::Failed,
         }
     }
@@ -275,8 +276,7 @@ impl Standing {
             Self::Front(number) => (0, *number as f64),
             Self::WithoutObjective => (1, 0.0),
             Self::Infeasible { violation } => (2, *violation),
-            Self::WithoutViolation => (3, 0.0),
-            Self::Failed => (4, 0.0),
+            Self::Failed => (3, 0.0),
         };
         let ((class, within), (other_class, other_within)) = (key(self), key(other));
         class

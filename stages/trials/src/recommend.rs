@@ -96,10 +96,10 @@ impl Judge {
             } else {
                 "lowest"
             };
-            let value = self.with_gain(k, members[best].values[k]);
+            let value = self.with_gain(k, members[best].values[k], " against the baseline");
             reasons.push((
                 best,
-                format!("{extreme} {} on the front ({value})", objective.expr),
+                format!("{extreme} {} on the front: {value}", objective.expr),
             ));
         }
         for (place, member) in members.iter().enumerate().skip(1) {
@@ -136,28 +136,26 @@ impl Judge {
     fn all_values(&self, member: &Member) -> String {
         let values = member.values.iter().enumerate();
         let values: Vec<String> = values
-            .map(|(k, value)| format!("{} {}", self.objectives[k].expr, self.with_gain(k, *value)))
+            .map(|(k, value)| {
+                let against = if k == 0 { " against the baseline" } else { "" };
+                let value = self.with_gain(k, *value, against);
+                format!("{} {value}", self.objectives[k].expr)
+            })
             .collect();
         values.join(", ")
     }
 
-    /// A value with its unit, and how it compares with the baseline.
-    fn with_gain(&self, objective: usize, value: f64) -> String {
+    /// A value with its unit, and in brackets how it compares with the baseline.
+    fn with_gain(&self, objective: usize, value: f64, against: &str) -> String {
         let expr = &self.objectives[objective].expr;
         let text = quantity(&expr.to_string(), value);
-        let baseline = self
-            .baseline
-            .as_ref()
-            .and_then(|row| self.number(expr, row));
+        let baseline = self.baseline.as_ref();
+        let baseline = baseline.and_then(|row| self.number(expr, row));
         match baseline.filter(|baseline| *baseline > 0.0) {
             None => text,
             Some(baseline) => {
-                let percent = (value / baseline - 1.0) * 100.0;
-                if percent.abs() < 0.5 {
-                    format!("{text}, as the baseline")
-                } else {
-                    format!("{text}, {percent:+.0} % against the baseline")
-                }
+                let percent = ((value / baseline - 1.0) * 100.0).round() + 0.0;
+                format!("{text} ({percent:+} %{against})")
             }
         }
     }

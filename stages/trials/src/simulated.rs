@@ -90,14 +90,8 @@ impl Simulated {
         if !breaches.is_empty() {
             return Ok(self.unserved(key, spec, Outcome::Rejected, breaches.join(" ")));
         }
-        let config =
-            serde_json::from_value::<EngineConfig>(self.server.effective(&spec.config).value());
-        let config = config.map_err(|error| {
-            StageError::user(format!(
-                "the simulator does not model `{}`: {error}",
-                spec.config.name
-            ))
-        })?;
+        let config = engine_config(&self.server.effective(&spec.config))
+            .map_err(|error| StageError::user(format!("`{}`: {error}", spec.config.name)))?;
         let server = match Server::launch(&config, &self.model, &self.gpu, tokens(self.gpus)) {
             Ok(server) => server,
             Err(failure) => {
@@ -194,6 +188,28 @@ impl Simulated {
             usd_per_gpu_hour: self.usd_per_gpu_hour,
         }
     }
+}
+
+/// A configuration as the simulator takes it.
+///
+/// # Errors
+/// With the knobs that the simulator does not model, or not with that value.
+pub(crate) fn engine_config(config: &Config) -> Result<EngineConfig, String> {
+    let unmodelled = config.knobs.iter().filter(|(name, value)| {
+        let alone = json!({ name.as_str(): value });
+        serde_json::from_value::<EngineConfig>(alone).is_err()
+    });
+    let unmodelled: Vec<String> = unmodelled
+        .map(|(name, value)| format!("`{name}` = {value}"))
+        .collect();
+    if unmodelled.is_empty() {
+        let whole = serde_json::from_value(config.value());
+        return whole.map_err(|error| error.to_string());
+    }
+    Err(format!(
+        "the simulator does not model {}",
+        unmodelled.join(", ")
+    ))
 }
 
 /// What the simulator is to serve, in the order of the draw's rows.

@@ -26,24 +26,26 @@ pub(crate) fn overload(measured: &[&RequestRow], last_arrival_s: f64) -> Option<
     lost(measured).or_else(|| backlog(measured, last_arrival_s))
 }
 
-/// Requests lost to load.
+/// Requests lost to load: refused, or waiting in vain for a first token. One whose answer began
+/// and ran out of time is slow, and may be so on an idle server.
 fn lost(measured: &[&RequestRow]) -> Option<String> {
-    let offered = measured
-        .iter()
+    let offered = measured.iter().filter(|r| r.sent_s.is_some());
+    let offered: Vec<_> = offered
         .filter(|r| r.status != RequestStatus::Invalid)
-        .count();
-    let lost = |r: &&&RequestRow| match r.status {
-        RequestStatus::Timeout | RequestStatus::Rejected | RequestStatus::Unfinished => true,
+        .collect();
+    let lost = offered.iter().filter(|r| match r.status {
+        RequestStatus::Timeout | RequestStatus::Unfinished => r.first_token_s.is_none(),
+        RequestStatus::Rejected => true,
         RequestStatus::Ok | RequestStatus::Invalid | RequestStatus::Broken => false,
-    };
-    let completed = offered - measured.iter().filter(lost).count();
-    let share = completed as f64 / offered as f64;
-    (offered > 0 && share < LEAST_COMPLETED).then(|| {
+    });
+    let (offered, lost) = (offered.len(), lost.count());
+    let share = lost as f64 / offered as f64;
+    (offered > 0 && share > 1.0 - LEAST_COMPLETED).then(|| {
         format!(
-            "the load exceeds the capacity: {completed} of {offered} requests completed \
-             ({:.1} %, a stable server completes {:.0} %)",
+            "the load exceeds the capacity: {lost} of {offered} requests ({:.1} %) were refused \
+             or got no token in time; a stable server loses at most {:.0} %",
             100.0 * share,
-            100.0 * LEAST_COMPLETED,
+            100.0 * (1.0 - LEAST_COMPLETED),
         )
     })
 }
@@ -136,18 +138,33 @@ mod tests {
         assert_eq!(verdict(&with_ttft(300, |t| 0.1 + 0.002 * t), 299.0), None);
     }
 
-    #[test]
-    fn lost_requests_are_overload_unless_they_were_invalid() {
-        let mut rows = with_ttft(100, |_| 0.1);
-        rows[10].status = RequestStatus::Timeout;
-        assert_eq!(verdict(&rows, 99.0), None);
-        for row in &mut rows[20..24] {
-            row.status = RequestStatus::Rejected;
+    fn fail(rows: &mut [RequestRow], status: RequestStatus) {
+        for row in rows {
+            row.status = status;
+            row.first_token_s = None;
         }
+    }
+
+    #[test]
+    fn requests_without_a_token_are_overload_from_three_percent() {
+        let mut rows = with_ttft(100, |_| 0.1);
+        fail(&mut rows[10..13], RequestStatus::Timeout);
+        assert_eq!(verdict(&rows, 99.0), None);
+        fail(&mut rows[20..22], RequestStatus::Rejected);
         let reason = verdict(&rows, 99.0).unwrap();
-        assert!(reason.contains("95 of 100 requests completed"), "{reason}");
-        for row in &mut rows[10..24] {
-            row.status = RequestStatus::Invalid;
+        assert!(reason.contains("5 of 100 requests (5.0 %)"), "{reason}");
+    }
+
+    #[test]
+    fn slow_answers_invalid_requests_and_unsent_turns_are_no_overload() {
+        let mut rows = with_ttft(100, |_| 0.1);
+        fail(&mut rows[10..40], RequestStatus::Invalid);
+        for row in &mut rows[40..60] {
+            row.status = RequestStatus::Timeout;
+        }
+        for row in &mut rows[60..80] {
+            row.status = RequestStatus::Unfinished;
+            row.sent_s = None;
         }
         assert_eq!(verdict(&rows, 99.0), None);
     }

@@ -237,20 +237,22 @@ impl<'a> Simulation<'a> {
         };
         let served = &mut self.served[request as usize];
         let sent_s = served.sent_s.unwrap_or(served.intended_s);
-        served.first_token_s = Some(first);
-        served.output_tokens = tokens.len() as u64;
         served.cached_tokens = u64::from(sequence.cached);
         served.retry_s = Some(sent_s - served.intended_s);
         served.network_s = Some(sequence.received_s - sent_s);
         served.queue_s = Some(sequence.scheduled_s - sequence.received_s);
         served.prefill_s = Some(first - sequence.scheduled_s);
         served.decode_s = Some(last - first);
-        served.itl_s = tokens.windows(2).map(|pair| pair[1] - pair[0]).collect();
         self.end(request, last, RequestStatus::Ok);
     }
 
+    /// Tokens that came before a failure are kept: they tell a slow answer from a long wait.
     fn end(&mut self, request: u32, at_s: f64, status: RequestStatus) {
+        let tokens = &self.tokens[request as usize];
         let served = &mut self.served[request as usize];
+        served.first_token_s = tokens.first().copied();
+        served.output_tokens = tokens.len() as u64;
+        served.itl_s = tokens.windows(2).map(|pair| pair[1] - pair[0]).collect();
         served.status = status;
         served.end_s = Some(at_s);
         served.preemptions = u64::from(self.scheduler.sequences[request as usize].preemptions);

@@ -61,13 +61,13 @@ fn feasible_come_first_then_infeasible_by_violation_then_failed() {
         ],
     );
     let ranks: Vec<u64> = rows.iter().map(|c| c.rank).collect();
-    assert_eq!(ranks, [6, 4, 3, 5, 1, 0, 2]);
+    assert_eq!(ranks, [6, 5, 3, 4, 1, 0, 2]);
     assert_eq!(rows[1].violation, Some(2.0));
     assert_eq!(
         rows[2].violated.as_deref(),
         Some("ttft_p95_s <= 1.0 (ttft_p95_s is 1.2)")
     );
-    assert_eq!((rows[3].violation, rows[3].feasible), (None, false));
+    assert_eq!((rows[3].violation, rows[3].feasible), (Some(1.0), false));
     assert_eq!((rows[0].violation, rows[0].feasible), (None, false));
     let on_front: Vec<&str> = rows
         .iter()
@@ -186,12 +186,12 @@ fn recommendation_gives_balance_then_extremes_each_with_its_reason() {
     assert_eq!(places, [Some(2), Some(3), Some(1), None, None]);
     assert_eq!(
         rows[0].why.as_deref(),
-        Some("lowest e2e_p95_s on the front (1 s, -75 % against the baseline)")
+        Some("lowest e2e_p95_s on the front: 1 s (-75 % against the baseline)")
     );
     let why = rows[2].why.as_deref().unwrap();
     assert!(why.starts_with("best balance of 4 on the front"), "{why}");
     assert!(
-        why.contains("e2e_p95_s 1.6 s, -60 % against the baseline"),
+        why.ends_with("e2e_p95_s 1.6 s (-60 % against the baseline), cost_per_mtok 1.4 USD per million output tokens (-30 %)"),
         "{why}"
     );
     judge.recommend(&mut rows, 1);
