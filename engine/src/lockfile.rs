@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::key::differences;
-use crate::{Digest, Plan, RunError, RunReport, Store, StoreError};
+use crate::{Digest, Forecast, Plan, RunError, RunReport, Store, StoreError};
 
 /// A lock file: stages by their name, one line each, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -91,26 +91,28 @@ pub fn write_lock(plan: &Plan, report: &RunReport) -> Result<PathBuf, RunError> 
 /// When there is no lock file, or it is none.
 pub fn check_lock(
     plan: &Plan,
-    keys: &[(String, Option<Digest>)],
+    forecasts: &[Forecast],
     report: Option<&RunReport>,
     store: &Store,
 ) -> Result<Vec<String>, RunError> {
     let path = lock_path(&plan.path);
     let lock = read(&path)?;
     let mut lines = Vec::new();
-    for (stage, key) in keys {
-        match (lock.stages.get(stage), key) {
+    for forecast in forecasts {
+        let stage = &forecast.stage;
+        match (lock.stages.get(stage), forecast.key) {
             (None, _) => lines.push(format!("{stage}: not in {}", path.display())),
-            (Some(locked), Some(key)) if locked.key != *key => {
-                lines.push(format!("{stage}: {}", changed(store, &locked.key, key)));
+            (Some(locked), Some(key)) if locked.key != key => {
+                lines.push(format!(
+                    "{stage}: {}",
+                    changed(store, &locked.key, forecast)
+                ));
             }
             (Some(_), _) => {}
         }
     }
-    let gone = lock
-        .stages
-        .keys()
-        .filter(|name| !keys.iter().any(|(stage, _)| stage == *name));
+    let known = |name: &String| forecasts.iter().any(|forecast| forecast.stage == *name);
+    let gone = lock.stages.keys().filter(|name| !known(name));
     lines.extend(gone.map(|name| {
         format!(
             "{name}: in {} and no longer in the pipeline",
@@ -162,18 +164,21 @@ fn read(path: &Path) -> Result<Lock, RunError> {
         .map_err(|error| RunError::User(format!("{} is no lock file: {error}", path.display())))
 }
 
-/// What changed between two keys, as far as the store still knows their components.
-fn changed(store: &Store, before: &Digest, after: &Digest) -> String {
-    let components = |key| store.manifest(key).ok().map(|manifest| manifest.components);
-    match (components(before), components(after)) {
+/// What changed since a key, as far as the store still knows what it was made of.
+fn changed(store: &Store, before: &Digest, forecast: &Forecast) -> String {
+    let earlier = store
+        .manifest(before)
+        .ok()
+        .map(|manifest| manifest.components);
+    match (earlier, &forecast.components) {
         (Some(before), Some(after)) => {
-            let parts = differences(&before, &after);
+            let parts = differences(&before, after);
             parts
                 .iter()
                 .map(ToString::to_string)
                 .collect::<Vec<_>>()
                 .join(", ")
         }
-        _ => format!("key {} -> {}", before.short(), after.short()),
+        _ => format!("its key is no longer {}", before.short()),
     }
 }

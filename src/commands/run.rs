@@ -103,8 +103,7 @@ fn dry_run(plan: &Plan, options: &RunOptions, environment: &Environment) -> Resu
 fn locked_before(plan: &Plan, options: &RunOptions) -> Result<(), Failure> {
     let store = open_store(&options.store)?;
     let forecasts = forecast(plan, &store, &open_log(&store))?;
-    let keys: Vec<_> = forecasts.iter().map(|f| (f.stage.clone(), f.key)).collect();
-    lock_verdict(check_lock(plan, &keys, None, &store)?)
+    lock_verdict(check_lock(plan, &forecasts, None, &store)?)
 }
 
 fn lock_verdict(differences: Vec<String>) -> Result<(), Failure> {
@@ -180,12 +179,8 @@ fn finish(
         write_lock(plan, report)?;
     }
     if arguments.locked {
-        let keys: Vec<_> = report
-            .stages
-            .iter()
-            .map(|s| (s.id.clone(), s.key))
-            .collect();
-        lock_verdict(check_lock(plan, &keys, Some(report), &store)?)?;
+        let forecasts = forecast(plan, &store, &open_log(&store))?;
+        lock_verdict(check_lock(plan, &forecasts, Some(report), &store)?)?;
     }
     let mut results = None;
     if report.complete() && options.selected.is_none() {

@@ -3,6 +3,7 @@ use sbt_schemas::{
     AttributionRow, CandidateRow, PlanRow, QualityRow, Row, StabilityRow, TraceRow, VerdictRow,
     WorkloadRow,
 };
+use sbt_trials::Config;
 
 /// The tables that a report is made of.
 pub(crate) struct Inputs {
@@ -33,6 +34,19 @@ impl Inputs {
     }
 
     pub(crate) fn read(ctx: &StageContext) -> Result<Self, StageError> {
+        let inputs = Self::unchecked(ctx)?;
+        for row in &inputs.candidates {
+            Config::from_json(&row.config_name, &row.config).map_err(|error| {
+                StageError::user(format!(
+                    "configuration `{}` is unreadable: {error}",
+                    row.config_name
+                ))
+            })?;
+        }
+        Ok(inputs)
+    }
+
+    fn unchecked(ctx: &StageContext) -> Result<Self, StageError> {
         Ok(Self {
             workload: ctx.rows_if_wired("workload")?.unwrap_or_default(),
             search: ctx.rows_if_wired("search")?.unwrap_or_default(),

@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use handlebars::{Handlebars, no_escape};
+use handlebars::Handlebars;
 use serde::Serialize;
 
 macro_rules! templates {
@@ -21,7 +21,8 @@ static HTML: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
 static TEXT: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    registry.register_escape_fn(no_escape);
+    // A bar would end a cell of a table, and a line break its row.
+    registry.register_escape_fn(|text| text.replace('|', "\\|").replace('\n', " "));
     templates!(registry:
         "report.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md",
         "card.md", "deploy.sh");

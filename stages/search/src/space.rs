@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::ChaCha8Rng;
 use sbt_engine::ParamError;
-use sbt_trials::{Knob, ServerSpec};
+use sbt_trials::{Backend, Knob};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,8 @@ impl Space {
         self.0.values()
     }
 
-    /// Everything that is wrong with it, for a server.
-    pub(crate) fn check(&self, server: &ServerSpec) -> Vec<ParamError> {
+    /// Everything that is wrong with it, for a backend.
+    pub(crate) fn check(&self, backend: &Backend) -> Vec<ParamError> {
         let mut errors = Vec::new();
         if self.0.is_empty() {
             errors.push(ParamError::at(&[], "the space has no knobs"));
@@ -32,7 +32,7 @@ impl Space {
                 continue;
             }
             for value in extremes(dimension) {
-                if let Err(error) = server.check(name, &value) {
+                if let Err(error) = backend.check(name, &value) {
                     errors.push(error);
                     break;
                 }

@@ -52,8 +52,8 @@ enable_prefix_caching = { kind = "bool" }
         let params: Params = parse_params(with)?;
         let mut errors = within("goals", params.goals.check());
         errors.extend(params.backend.problems(&["backend"]));
-        if let Ok(server) = params.backend.server() {
-            errors.extend(within("space", params.space.check(server)));
+        if params.backend.server().is_ok() {
+            errors.extend(within("space", params.space.check(&params.backend)));
         }
         for (i, config) in params.configs.iter().enumerate() {
             let path = ["configs", &i.to_string()];

@@ -81,13 +81,10 @@ pub(crate) fn pareto(params: &Params, inputs: &Inputs, stamp: &str) -> Result<St
     };
     let x_scale = Scale::of(values(&x), frame.left, frame.right);
     let y_scale = Scale::of(values(&y), frame.bottom, frame.top);
-    let (x_scale, y_scale) = match (x_scale, y_scale) {
-        (Some(x), Some(y)) => (x, y),
-        _ => (
-            unit_scale(frame.left, frame.right),
-            unit_scale(frame.bottom, frame.top),
-        ),
-    };
+    // Without a value there is nothing to place, and no axis to invent.
+    let empty = x_scale.is_none() || y_scale.is_none();
+    let x_scale = x_scale.unwrap_or_else(|| unit_scale(frame.left, frame.right));
+    let y_scale = y_scale.unwrap_or_else(|| unit_scale(frame.bottom, frame.top));
     let samplers = samplers(inputs);
     let place = |row: &CandidateRow| {
         Some((
@@ -124,18 +121,26 @@ pub(crate) fn pareto(params: &Params, inputs: &Inputs, stamp: &str) -> Result<St
             id: "pareto",
             title: format!("{x} against {y}"),
             description: format!(
-                "{} feasible configurations and {} finalists; lower is better on both axes",
+                "{} feasible configurations and {} finalists",
                 feasible.len(),
                 finalists.len()
             ),
             stamp: stamp.to_owned(),
             tick_x: frame.left - Frame::MARGIN,
             tick_y: frame.bottom + Frame::TICKS,
-            x_title: axis_title(&x),
+            x_title: axis_title(&x, params),
             x_title_y: frame.bottom + Frame::TITLE,
-            y_title: axis_title(&y),
-            x_ticks: ticks(&x_scale, |value| format::metric(&x, value)),
-            y_ticks: ticks(&y_scale, |value| format::metric(&y, value)),
+            y_title: axis_title(&y, params),
+            x_ticks: if empty {
+                Vec::new()
+            } else {
+                ticks(&x_scale, |value| format::metric(&x, value))
+            },
+            y_ticks: if empty {
+                Vec::new()
+            } else {
+                ticks(&y_scale, |value| format::metric(&y, value))
+            },
             points: points.collect(),
             finalists,
             legend: legend(&samplers, &frame),
@@ -172,10 +177,16 @@ fn axes(params: &Params) -> [String; 2] {
     [next(&mut axes, 0), next(&mut axes, 1)]
 }
 
-fn axis_title(metric: &str) -> String {
+fn axis_title(metric: &str, params: &Params) -> String {
+    let more = params.goals.maximize.iter().any(|goal| goal == metric);
+    let better = if more {
+        "more is better"
+    } else {
+        "less is better"
+    };
     match unit(metric) {
-        Some(unit) => format!("{metric} ({unit}), less is better"),
-        None => format!("{metric}, less is better"),
+        Some(unit) => format!("{metric} ({unit}), {better}"),
+        None => format!("{metric}, {better}"),
     }
 }
 

@@ -110,12 +110,9 @@ pub(crate) fn answer(card: &Card) -> Answer {
     }
 }
 
-/// The configuration of a row, which a stage wrote.
+/// The configuration of a row. [`Inputs::read`] refuses tables with unreadable ones.
 pub(crate) fn config(row: &CandidateRow) -> Config {
-    Config::from_json(&row.config_name, &row.config).unwrap_or_else(|_| Config {
-        name: row.config_name.clone(),
-        knobs: std::collections::BTreeMap::new(),
-    })
+    Config::from_json(&row.config_name, &row.config).expect("checked when the table was read")
 }
 
 /// The command that starts the server.
@@ -125,7 +122,20 @@ pub(crate) fn command(params: &Params, server: &ServerSpec, config: &Config) -> 
         Ok(model) => model.hf_id,
         Err(_) => "MODEL".to_owned(),
     };
-    server.command(&model, config).join(" ")
+    shell_line(&server.command(&model, config))
+}
+
+/// Words as a shell takes them.
+fn shell_line(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
+    let quoted = words.iter().map(|word| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Backend in words.

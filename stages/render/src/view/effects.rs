@@ -51,20 +51,18 @@ pub(crate) fn numbers(params: &Params, inputs: &Inputs) -> Vec<Effect> {
     let effect = |metric: &&str| {
         let before = inputs.stability_of(&baseline.config_id, metric)?;
         let after = inputs.stability_of(&first.config_id, metric)?;
-        Some(effect(metric, before, after))
+        effect(metric, before, after)
     };
     metrics.iter().filter_map(effect).collect()
 }
 
-fn effect(metric: &str, before: &StabilityRow, after: &StabilityRow) -> Effect {
-    let delta = after.delta.unwrap_or(0.0);
-    let certain = match after.delta_lo.zip(after.delta_hi) {
-        Some((lo, hi)) => lo > 0.0 || hi < 0.0,
-        // Without seeds there is no interval: the difference is what it is.
-        None => delta != 0.0,
-    };
+/// None where no draw has both values: there is no difference to show then.
+fn effect(metric: &str, before: &StabilityRow, after: &StabilityRow) -> Option<Effect> {
+    let delta = after.delta?;
+    let bounds = after.delta_lo.zip(after.delta_hi);
+    let certain = bounds.is_some_and(|(lo, hi)| lo > 0.0 || hi < 0.0);
     let more_is_better = MORE_IS_BETTER.contains(&metric);
-    Effect {
+    Some(Effect {
         metric: metric.to_owned(),
         baseline: before.mean,
         recommended: after.mean,
@@ -73,7 +71,7 @@ fn effect(metric: &str, before: &StabilityRow, after: &StabilityRow) -> Effect {
         delta_hi: after.delta_hi,
         better: certain.then_some((delta > 0.0) == more_is_better),
         n_seeds: after.n_seeds,
-    }
+    })
 }
 
 pub(crate) fn effects(params: &Params, inputs: &Inputs) -> Vec<EffectView> {

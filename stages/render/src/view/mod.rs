@@ -28,6 +28,7 @@ pub(crate) struct View {
     pub(crate) backend: String,
     pub(crate) answer: Option<Answer>,
     pub(crate) nothing: Vec<String>,
+    pub(crate) broken: Vec<String>,
     pub(crate) baseline: String,
     pub(crate) effects: Vec<effects::EffectView>,
     pub(crate) verdicts: Vec<tables::VerdictView>,
@@ -61,6 +62,7 @@ impl View {
             backend: answer::backend_words(params),
             answer: cards.first().map(answer::answer),
             nothing: answer::nothing(inputs),
+            broken: tables::broken(inputs),
             baseline: inputs
                 .baseline()
                 .map_or(String::new(), |row| row.config_name.clone()),

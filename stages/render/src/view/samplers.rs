@@ -60,7 +60,13 @@ pub(crate) fn comparison(inputs: &Inputs) -> String {
         .find(|row| row.sampler == "random")
         .and_then(|row| row.hypervolume);
     let Some(random) = random.filter(|volume| *volume > 0.0) else {
-        return "There is no random search with a hypervolume to compare with.".to_owned();
+        return match rows.iter().find(|row| row.sampler == "random") {
+            Some(row) => format!(
+                "Random search found {} feasible configurations of {} and no hypervolume to compare with.",
+                row.feasible, row.evaluations
+            ),
+            None => "There is no random search to compare with.".to_owned(),
+        };
     };
     let sentences = rows
         .iter()

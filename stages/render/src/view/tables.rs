@@ -19,10 +19,42 @@ pub(crate) fn verdicts(inputs: &Inputs) -> Vec<VerdictView> {
     let views = inputs.verdicts.iter().map(|row| VerdictView {
         check: row.check.clone(),
         verdict: row.verdict.to_string(),
-        evidence: row.evidence.clone(),
+        evidence: brief(&row.evidence),
         provenance: row.provenance.to_string(),
     });
     views.collect()
+}
+
+/// Evidence without the list of sources that the section on quality gives in full.
+fn brief(evidence: &str) -> String {
+    /// Characters that a table cell has room for.
+    const ROOM: usize = 160;
+    match evidence.char_indices().nth(ROOM) {
+        Some((end, _)) => format!("{} … (in full under Quality)", &evidence[..end]),
+        None => evidence.to_owned(),
+    }
+}
+
+/// Constraints that candidates of the search broke, most often first, with counts.
+pub(crate) fn broken(inputs: &Inputs) -> Vec<String> {
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for violated in inputs
+        .search
+        .iter()
+        .filter_map(|row| row.violated.as_deref())
+    {
+        for constraint in violated.split("; ") {
+            let name = constraint.split(" (").next().unwrap_or(constraint);
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+    let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
+    counts.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
+    let total = format::count(inputs.search.len() as u64);
+    let lines = counts
+        .into_iter()
+        .map(|(name, n)| format!("{name}: broken by {n} of {total}"));
+    lines.collect()
 }
 
 /// Capacity and cost of one configuration.
