@@ -44,7 +44,6 @@ impl Interrupt {
                 _ = terminations.recv() => SignalKind::terminate().as_raw_value(),
             };
             if self.signal().is_some() {
-                #[expect(clippy::exit, reason = "the second Ctrl-C means: now")]
                 std::process::exit(128 + number);
             }
             self.0.store(number, Ordering::SeqCst);

@@ -51,19 +51,30 @@ impl Table {
             .collect();
         let mut rows = Vec::with_capacity(self.batch.num_rows());
         for row in 0..self.batch.num_rows() {
-            let cells = self.batch.columns().iter().map(|column| {
-                Ok(match value(column, row)? {
-                    Value::Null => String::new(),
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                })
-            });
+            let cells = self
+                .batch
+                .columns()
+                .iter()
+                .map(|column| Ok(plain(value(column, row)?)));
             rows.push(cells.collect::<Result<_, TableIoError>>()?);
         }
         Ok((head, rows))
     }
 }
 
+/// A value as a cell shows it.
+pub(crate) fn plain(value: Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a table of a user's own may hold any of arrow's types"
+)]
 fn value(column: &ArrayRef, row: usize) -> Result<Value, TableIoError> {
     if column.is_null(row) {
         return Ok(Value::Null);

@@ -42,12 +42,15 @@ pub fn place(plan: &Plan, report: &RunReport, store: &Store, out: &Path) -> Resu
 /// What goes to a path: an object as it is, or the parts of a table.
 enum Content {
     Object(Digest),
-    Tables(Vec<(Digest, BTreeMap<String, Value>)>),
+    Tables(Vec<Part>),
 }
+
+/// One instance's table, and the axes of the instance.
+type Part = (Digest, BTreeMap<String, Value>);
 
 fn contents(plan: &Plan, report: &RunReport) -> BTreeMap<String, Content> {
     let mut contents = BTreeMap::new();
-    let mut tables: BTreeMap<String, Vec<(Digest, BTreeMap<String, Value>)>> = BTreeMap::new();
+    let mut tables: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     for (planned, stage) in plan.stages.iter().zip(&report.stages) {
         for (name, output) in stage.outputs() {
             match output {
@@ -142,7 +145,7 @@ fn object(store: &Store, digest: &Digest) -> Result<Vec<u8>, RunError> {
     })
 }
 
-fn table(store: &Store, parts: &[(Digest, BTreeMap<String, Value>)]) -> Result<Vec<u8>, RunError> {
+fn table(store: &Store, parts: &[Part]) -> Result<Vec<u8>, RunError> {
     if let [(digest, _)] = parts {
         return object(store, digest);
     }

@@ -170,7 +170,6 @@ macro_rules! primitive {
             }
 
             fn cell(&self) -> Cell {
-                #[expect(clippy::redundant_closure_call)]
                 ($cell)(self)
             }
         }

@@ -1,4 +1,9 @@
 //! End-to-end tests: the binary as a user runs it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop, and says why it skips"
+)]
 
 mod browser;
 mod check;

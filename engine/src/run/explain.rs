@@ -48,7 +48,11 @@ impl std::fmt::Display for Difference {
         let show = |value: &Value| match value {
             Value::Null => "nothing".to_owned(),
             Value::String(text) if text.parse::<Digest>().is_ok() => text[..12].to_owned(),
-            other => other.to_string(),
+            Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => value.to_string(),
         };
         write!(
             f,

@@ -9,6 +9,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
 
+use crate::export::plain;
 use crate::key::{KeyInput, StageKey};
 use crate::run::RunError;
 use crate::{Digest, Manifest, Plan, PlannedStage, Store, StoredOutput, Table, Wire};
@@ -131,10 +132,7 @@ pub(crate) fn with_axes(table: Table, axes: &BTreeMap<String, Value>) -> Result<
         if fields.iter().any(|field| field.name() == axis) {
             continue;
         }
-        let text = match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
+        let text = plain(value.clone());
         let values = std::iter::repeat_n(text.as_str(), table.batch.num_rows());
         fields.push(Field::new(axis, DataType::Utf8, false));
         columns.push(Arc::new(StringArray::from_iter_values(values)));

@@ -179,7 +179,7 @@ impl Judge {
     }
 
     /// Where a candidate lies against the baseline, per objective: below 0 is better, and the
-    /// volume counts up to [`Scale::REFERENCE`]. None without a score or a baseline's score.
+    /// volume counts up to 1.1 times the baseline. None without a score or a baseline's score.
     #[must_use]
     pub fn coordinates(&self, candidate: &CandidateRow) -> Option<Vec<f64>> {
         let scales = self.scales.as_ref()?;

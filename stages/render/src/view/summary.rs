@@ -1,7 +1,6 @@
-use std::collections::BTreeMap;
-
 use sbt_schemas::{PlanSummary, Provenance, Recommendation, Summary};
 use sbt_trials::ServerSpec;
+use serde_json::json;
 
 use super::{answer, effects, samplers};
 use crate::inputs::Inputs;
@@ -35,10 +34,11 @@ pub(crate) fn summary(
             let config = answer::config(row);
             Recommendation {
                 config_name: row.config_name.clone(),
-                knobs: match config.value() {
-                    serde_json::Value::Object(knobs) => knobs.into_iter().collect(),
-                    _ => BTreeMap::new(),
-                },
+                knobs: config
+                    .knobs
+                    .iter()
+                    .map(|(name, knob)| (name.clone(), json!(knob)))
+                    .collect(),
                 command: answer::command(params, server, &config),
                 why: row.why.clone().unwrap_or_default(),
             }

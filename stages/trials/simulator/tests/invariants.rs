@@ -1,4 +1,5 @@
 //! Laws that hold for every workload and configuration.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use proptest::prelude::*;
 use sbt_schemas::RequestStatus;

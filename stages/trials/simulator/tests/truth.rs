@@ -1,4 +1,9 @@
 //! Against real runs of vLLM 0.19: 300 ShareGPT requests at about 10 per second.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop and may say why it skips"
+)]
 
 use std::path::{Path, PathBuf};
 
