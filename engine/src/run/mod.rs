@@ -10,6 +10,8 @@ mod journal;
 mod lookup;
 mod report;
 mod scheduler;
+#[cfg(test)]
+mod tests;
 
 pub use error::RunError;
 pub use explain::{Explanation, explain};
