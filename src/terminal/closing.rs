@@ -43,13 +43,8 @@ pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
         );
         line(&mut out, "plan", &text);
     }
-    let verdicts: Vec<String> = summary
-        .verdicts
-        .iter()
-        .map(|(check, verdict)| format!("{check} {}", verdict_text(*verdict, paint)))
-        .collect();
-    if !verdicts.is_empty() {
-        line(&mut out, "gates", &verdicts.join(", "));
+    for (i, text) in gates(summary, paint).iter().enumerate() {
+        line(&mut out, if i == 0 { "gates" } else { "" }, text);
     }
     out
 }
@@ -75,6 +70,18 @@ fn effect_text(effect: &Effect, paint: Paint) -> String {
         short(effect.baseline),
         short(effect.recommended)
     )
+}
+
+/// A line per verdict, with the checks that ended so; what failed comes first.
+fn gates(summary: &Summary, paint: Paint) -> Vec<String> {
+    let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::Pass];
+    let lines = order.into_iter().filter_map(|verdict| {
+        let ended_so = summary.verdicts.iter().filter(|(_, v)| **v == verdict);
+        let checks: Vec<&str> = ended_so.map(|(check, _)| check.as_str()).collect();
+        let text = format!("{}: {}", verdict_text(verdict, paint), checks.join(", "));
+        (!checks.is_empty()).then_some(text)
+    });
+    lines.collect()
 }
 
 fn verdict_text(verdict: Verdict, paint: Paint) -> String {
