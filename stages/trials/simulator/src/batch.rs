@@ -24,8 +24,6 @@ pub(crate) struct Load {
     pub(crate) tokens: u32,
     /// Requests.
     pub(crate) sequences: u32,
-    /// Requests that get a token.
-    pub(crate) sampling: u32,
     /// Requests that decode: one new token after the prompt.
     pub(crate) decodes: u32,
     /// Sum of the decoding requests' contexts, tokens.
@@ -60,7 +58,6 @@ impl Batch {
         let load = &mut self.load;
         load.tokens += tokens;
         load.sequences += 1;
-        load.sampling += u32::from(entry.samples);
         let (before, new) = (f64::from(computed), f64::from(tokens));
         if decode {
             load.decodes += 1;

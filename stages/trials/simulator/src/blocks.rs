@@ -1,17 +1,22 @@
 /// No block, no content.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// The KV blocks: a free list in order of last use, and which block holds which content.
+/// The KV blocks: a free list in order of last use, and which blocks hold which content.
 ///
 /// Follows `block_pool.py` of vLLM 0.33: a block is taken from the front of the list and loses its
 /// content then; a freed block goes to the back when its content is known, to the front when not.
+/// Equal contents are not merged: of the blocks that hold one, the first known is found.
 pub(crate) struct BlockPool {
     /// Neighbours in the free list; the last entry is the list's own anchor.
     next: Vec<u32>,
     previous: Vec<u32>,
     references: Vec<u32>,
     content: Vec<u32>,
-    holder: Vec<u32>,
+    /// First and last block of each content, and the chain between them by block.
+    first: Vec<u32>,
+    last: Vec<u32>,
+    older: Vec<u32>,
+    newer: Vec<u32>,
     free: u32,
     usable: u32,
     caching: bool,
@@ -21,12 +26,16 @@ impl BlockPool {
     /// A pool of `usable` blocks for contents numbered below `contents`.
     pub(crate) fn new(usable: u32, contents: usize, caching: bool) -> Self {
         let nodes = usable + 1;
+        let blocks = usable as usize;
         Self {
             next: (0..nodes).map(|i| (i + 1) % nodes).collect(),
             previous: (0..nodes).map(|i| (i + nodes - 1) % nodes).collect(),
-            references: vec![0; usable as usize],
-            content: vec![NONE; usable as usize],
-            holder: vec![NONE; contents],
+            references: vec![0; blocks],
+            content: vec![NONE; blocks],
+            first: vec![NONE; contents],
+            last: vec![NONE; contents],
+            older: vec![NONE; blocks],
+            newer: vec![NONE; blocks],
             free: usable,
             usable,
             caching,
@@ -45,7 +54,7 @@ impl BlockPool {
 
     /// Block that holds a content, if any.
     pub(crate) fn find(&self, content: u32) -> Option<u32> {
-        let block = self.holder[content as usize];
+        let block = self.first[content as usize];
         (block != NONE).then_some(block)
     }
 
@@ -74,9 +83,17 @@ impl BlockPool {
 
     /// Says what a full block holds.
     pub(crate) fn remember(&mut self, block: u32, content: u32) {
-        if self.caching && self.holder[content as usize] == NONE {
-            self.holder[content as usize] = block;
-            self.content[block as usize] = content;
+        if !self.caching {
+            return;
+        }
+        let tail = std::mem::replace(&mut self.last[content as usize], block);
+        self.content[block as usize] = content;
+        self.older[block as usize] = tail;
+        self.newer[block as usize] = NONE;
+        if tail == NONE {
+            self.first[content as usize] = block;
+        } else {
+            self.newer[tail as usize] = block;
         }
     }
 
@@ -96,8 +113,19 @@ impl BlockPool {
 
     fn forget(&mut self, block: u32) {
         let content = std::mem::replace(&mut self.content[block as usize], NONE);
-        if content != NONE {
-            self.holder[content as usize] = NONE;
+        if content == NONE {
+            return;
+        }
+        let (older, newer) = (self.older[block as usize], self.newer[block as usize]);
+        if older == NONE {
+            self.first[content as usize] = newer;
+        } else {
+            self.newer[older as usize] = newer;
+        }
+        if newer == NONE {
+            self.last[content as usize] = older;
+        } else {
+            self.older[newer as usize] = older;
         }
     }
 
@@ -136,6 +164,33 @@ mod tests {
         assert_eq!(pool.find(3), None);
     }
 
+    #[test]
+    fn equal_content_is_found_as_long_as_one_block_holds_it() {
+        for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0], [2, 0, 1]] {
+            let mut pool = BlockPool::new(3, 1, true);
+            let blocks = [pool.take(), pool.take(), pool.take()];
+            blocks.iter().for_each(|block| pool.remember(*block, 0));
+            let mut holders = blocks.to_vec();
+            for i in order {
+                assert_eq!(pool.find(0), holders.first().copied(), "the first known");
+                pool.release(blocks[i]);
+                assert_eq!(pool.take(), blocks[i], "the only free one");
+                holders.retain(|block| *block != blocks[i]);
+            }
+            assert_eq!(pool.find(0), None);
+        }
+    }
+
+    #[test]
+    fn block_of_unknown_content_is_the_first_to_go() {
+        let mut pool = BlockPool::new(3, 1, true);
+        let (known, unknown) = (pool.take(), pool.take());
+        pool.remember(known, 0);
+        pool.release(known);
+        pool.release(unknown);
+        assert_eq!(pool.take(), unknown);
+    }
+
     proptest! {
         #[test]
         fn blocks_are_conserved(ops in prop::collection::vec(0_u32..3, 1..200)) {
@@ -146,7 +201,9 @@ mod tests {
                     0 if pool.free() > 0 => held.push(pool.take()),
                     1 => if let Some(block) = held.pop() { pool.release(block) },
                     _ => if let Some(&block) = held.first() {
-                        pool.remember(block, i as u32);
+                        if pool.content[block as usize] == NONE {
+                            pool.remember(block, i as u32);
+                        }
                         pool.share(block);
                         held.push(block);
                     },

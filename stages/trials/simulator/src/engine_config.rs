@@ -1,10 +1,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::WeightsDtype;
 use crate::{Gpu, Model};
 
 /// Knobs of vLLM 0.33 that the simulator models, under the server's own names. None: the server's
-/// default, which depends on the GPU or the model.
+/// default, which depends on the GPU or the model. A knob that is not modelled is no field.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
@@ -20,20 +21,18 @@ pub struct EngineConfig {
     pub block_size: u32,
     /// Data type of the KV cache.
     pub kv_cache_dtype: KvCacheDtype,
-    /// Quantisation of the weights at load.
+    /// Quantisation of the weights at load; none leaves them as the checkpoint has them.
     pub quantization: Quantization,
     /// Whether full blocks are kept and found again by their content.
     pub enable_prefix_caching: bool,
     /// Whether a prompt may be computed in several steps.
     pub enable_chunked_prefill: bool,
-    /// New tokens of one request per step at most; 0: no such limit.
+    /// New tokens of one request per step at most, unless it is the only one; 0: no such limit.
     pub long_prefill_token_threshold: u32,
     /// Whether admission needs room for the whole known sequence.
     pub scheduler_reserve_full_isl: bool,
     /// Share of the blocks kept free at admission while something runs.
     pub watermark: f64,
-    /// While something decodes, prefill only every so many steps.
-    pub prefill_schedule_interval: u32,
     /// Whether the next step is scheduled while one executes.
     pub async_scheduling: bool,
     /// Whether CUDA graphs are off.
@@ -63,7 +62,6 @@ impl Default for EngineConfig {
             long_prefill_token_threshold: 0,
             scheduler_reserve_full_isl: true,
             watermark: 0.0,
-            prefill_schedule_interval: 1,
             async_scheduling: true,
             enforce_eager: false,
             max_cudagraph_capture_size: None,
@@ -162,25 +160,11 @@ impl EngineConfig {
         default.max(seqs).min(seqs.saturating_mul(len))
     }
 
-    /// [`Self::max_cudagraph_capture_size`], or vLLM's default; 0 without graphs.
-    pub(crate) fn resolved_capture_size(&self, model: &Model, gpu: &Gpu) -> u32 {
-        /// vLLM's cap on GPUs other than data-centre Blackwell.
-        const CAP: u32 = 512;
-        if self.enforce_eager {
-            return 0;
-        }
-        self.max_cudagraph_capture_size.unwrap_or_else(|| {
-            let seqs = self.resolved_max_num_seqs(gpu);
-            let budget = self.resolved_max_num_batched_tokens(model, gpu);
-            seqs.saturating_mul(2).min(CAP).min(budget)
-        })
-    }
-
     /// Bytes of one weight in the layers.
-    pub(crate) fn weight_bytes(&self) -> f64 {
-        match self.quantization {
-            Quantization::None => 2.0,
-            Quantization::Fp8 => 1.0,
+    pub(crate) fn weight_bytes(&self, model: &Model) -> f64 {
+        match (self.quantization, model.weights_dtype) {
+            (Quantization::None, WeightsDtype::Bfloat16) => 2.0,
+            (Quantization::Fp8, _) | (Quantization::None, WeightsDtype::Fp8) => 1.0,
         }
     }
 }

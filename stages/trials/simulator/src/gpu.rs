@@ -50,6 +50,12 @@ pub struct Gpu {
     /// Price per GPU and hour, for orientation.
     #[serde(default)]
     pub usd_per_hour: Option<f64>,
+    /// Where the price is from, and its date.
+    #[serde(default)]
+    pub price_source: String,
+    /// Where the other numbers are from, and their date.
+    #[serde(default)]
+    pub source: String,
 }
 
 impl Gpu {
@@ -64,8 +70,8 @@ impl Gpu {
         GPUS.keys().map(String::as_str)
     }
 
-    /// Seconds of an all-reduce of `bytes` over `n` GPUs, interpolated on a log-log scale between
-    /// the measured sizes, and between 2 and 8 GPUs.
+    /// Seconds of an all-reduce of `bytes` over `n` GPUs. Between the measured sizes it is latency
+    /// and transfer, so linear in size; between 2 and 8 GPUs geometric.
     pub(crate) fn all_reduce_s(&self, bytes: f64, n: f64, graph: bool) -> f64 {
         let two = interpolate(&self.all_reduce_tp2_us, bytes);
         let eight = interpolate(&self.all_reduce_tp8_us, bytes);
@@ -81,19 +87,12 @@ impl Gpu {
     }
 }
 
+/// Microseconds at a size between or beyond the measured ones.
 fn interpolate(points: &[f64; 3], bytes: f64) -> f64 {
     const SIZES: [f64; 3] = [1024.0, 1_048_576.0, 33_554_432.0];
-    let segment = if bytes <= SIZES[1] { 0 } else { 1 };
-    let (x0, x1) = (SIZES[segment], SIZES[segment + 1]);
-    let (y0, y1) = (points[segment], points[segment + 1]);
-    if bytes <= SIZES[0] {
-        return points[0];
-    }
-    // Beyond 32 MB the transfer is bandwidth bound: linear in size.
-    if bytes >= SIZES[2] {
-        return points[2] * bytes / SIZES[2];
-    }
-    y0 * (y1 / y0).powf((bytes / x0).ln() / (x1 / x0).ln())
+    let segment = usize::from(bytes > SIZES[1]);
+    let slope = (points[segment + 1] - points[segment]) / (SIZES[segment + 1] - SIZES[segment]);
+    points[segment] + slope * (bytes.max(SIZES[0]) - SIZES[segment])
 }
 
 #[cfg(test)]
@@ -101,9 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn catalogue_parses_and_names_the_seven() {
+    fn catalogue_parses_and_says_where_its_numbers_are_from() {
         assert_eq!(Gpu::names().count(), 7);
         assert!(Gpu::named("h100-sxm").is_some() && Gpu::named("h1000").is_none());
+        for gpu in Gpu::names().map(|name| Gpu::named(name).unwrap()) {
+            assert!(!gpu.source.is_empty() && !gpu.price_source.is_empty());
+        }
     }
 
     #[test]
@@ -111,7 +113,27 @@ mod tests {
         let gpu = Gpu::named("h100-sxm").unwrap();
         assert!((gpu.all_reduce_s(1_048_576.0, 2.0, true) - 12e-6).abs() < 1e-9);
         assert!((gpu.all_reduce_s(1024.0, 2.0, false) - 21e-6).abs() < 1e-9);
-        let sizes = (10..27).map(|p| gpu.all_reduce_s(2_f64.powi(p), 4.0, true));
+        let sizes = (8..27).map(|p| gpu.all_reduce_s(2_f64.powi(p), 4.0, true));
         assert!(sizes.collect::<Vec<_>>().is_sorted());
+    }
+
+    /// Sizes that the catalogue does not hold, of the same table (AIConfigurator 0.12, vLLM in a
+    /// CUDA graph): microseconds of 512 KB and 16 MB.
+    #[test]
+    fn all_reduce_between_the_measured_points_is_near_what_was_measured() {
+        for (name, gpus, measured) in [
+            ("h100-sxm", 2.0, [8.3, 156.3]),
+            ("h200-sxm", 8.0, [14.1, 165.9]),
+            ("a100-80g-sxm", 2.0, [10.7, 222.2]),
+            ("rtx-pro-6000", 8.0, [133.5, 2546.5]),
+        ] {
+            for (bytes, us) in [524_288.0, 16_777_216.0].into_iter().zip(measured) {
+                let ours = Gpu::named(name).unwrap().all_reduce_s(bytes, gpus, true) * 1e6;
+                assert!(
+                    (ours / us - 1.0).abs() < 0.25,
+                    "{name} {bytes}: {ours} {us}"
+                );
+            }
+        }
     }
 }

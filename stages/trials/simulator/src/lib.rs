@@ -5,12 +5,15 @@
 //! the memory that is left for the KV cache. Every engine step is simulated; equal inputs give
 //! equal results on every machine.
 
+mod admission;
 mod batch;
 mod blocks;
 mod catalogue;
 mod client;
+mod cuda_graphs;
 mod engine_config;
 mod gpu;
+mod launch_rules;
 mod memory;
 mod model;
 mod prefix;
@@ -26,13 +29,13 @@ pub use client::Client;
 pub use engine_config::{EngineConfig, KvCacheDtype, Quantization};
 pub use gpu::Gpu;
 pub use memory::Memory;
-pub use model::{Experts, Model};
+pub use model::{Experts, Model, WeightsDtype};
 pub use request::Request;
 pub use run::{Run, Served};
 pub use server::{LaunchFailure, Server};
 
 /// Raised when the same inputs give another result.
-pub const REVISION: u32 = 2;
+pub const REVISION: u32 = 3;
 
 /// Texts of the embedded data files: what results depend on besides the code.
 #[must_use]

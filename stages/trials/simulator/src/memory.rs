@@ -33,7 +33,7 @@ impl Memory {
     pub(crate) fn new(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Self {
         let tp = f64::from(config.tensor_parallel_size);
         let vocab_matrices = if model.tied_embeddings { 1.0 } else { 2.0 };
-        let weights_bytes = (model.layer_params() * config.weight_bytes()
+        let weights_bytes = (model.layer_params() * config.weight_bytes(model)
             + vocab_matrices * model.vocab_params() * 2.0)
             / tp;
         let other_bytes = other_bytes(config, model, gpu);

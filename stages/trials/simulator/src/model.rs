@@ -10,7 +10,7 @@ pub(crate) const DATA: &str = include_str!("../data/models.toml");
 static MODELS: LazyLock<BTreeMap<String, Model>> =
     LazyLock::new(|| catalogue::read(DATA, |model: &mut Model| &mut model.name));
 
-/// Shape of a decoder-only transformer with bf16 weights.
+/// Shape of a decoder-only transformer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
@@ -38,9 +38,26 @@ pub struct Model {
     pub tied_embeddings: bool,
     /// Longest sequence.
     pub max_model_len: u32,
+    /// Data type of the layers' weights in the checkpoint; embeddings are bf16 either way.
+    #[serde(default)]
+    pub weights_dtype: WeightsDtype,
     /// Experts, in a mixture.
     #[serde(default)]
     pub experts: Option<Experts>,
+    /// Where the numbers are from.
+    #[serde(default)]
+    pub source: String,
+}
+
+/// Data type of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightsDtype {
+    /// 2 bytes.
+    #[default]
+    Bfloat16,
+    /// 1 byte, with fp8 products where the GPU has them.
+    Fp8,
 }
 
 /// Experts of a mixture.
@@ -99,8 +116,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn catalogue_parses_and_names_the_seven() {
+    fn catalogue_parses_and_says_where_its_numbers_are_from() {
         assert_eq!(Model::names().count(), 7);
+        let mut models = Model::names().map(|name| Model::named(name).unwrap());
+        assert!(models.all(|model| !model.source.is_empty() && !model.hf_id.is_empty()));
     }
 
     #[test]

@@ -1,9 +1,8 @@
-use std::collections::BTreeMap;
-
 use crate::Request;
+use crate::blocks::NONE;
 
 /// Content of every KV block that any request can fill, as dense numbers: equal number, equal
-/// tokens and equal tokens before. Interned before the run, so that its inner loop hashes nothing.
+/// tokens and equal tokens before. Numbered before the run, so that its inner loop hashes nothing.
 pub(crate) struct BlockKeys {
     keys: Vec<u32>,
     starts: Vec<usize>,
@@ -13,29 +12,24 @@ pub(crate) struct BlockKeys {
 impl BlockKeys {
     /// Keys for blocks of `block_size` tokens. `lengths` is the longest that each request grows.
     pub(crate) fn new(requests: &[Request], lengths: &[u32], block_size: u32) -> Self {
-        let mut shared: BTreeMap<(u64, u32), u32> = BTreeMap::new();
-        let mut keys = Vec::new();
-        let mut starts = Vec::with_capacity(requests.len() + 1);
-        let mut next = 0;
+        let blocks = |length: &u32| length.div_ceil(block_size);
+        let total = lengths.iter().map(|length| blocks(length) as usize).sum();
+        let mut numbers = Numbers::for_contents(total);
+        let mut keys = Vec::with_capacity(total);
+        let mut starts = Vec::with_capacity(requests.len());
         for (request, length) in requests.iter().zip(lengths) {
             starts.push(keys.len());
-            for block in 0..length.div_ceil(block_size) {
-                let known = content(request, block, block_size);
-                let fresh = |next: &mut u32| {
-                    *next += 1;
-                    *next - 1
-                };
-                keys.push(match known {
-                    Some(content) => *shared.entry(content).or_insert_with(|| fresh(&mut next)),
-                    None => fresh(&mut next),
-                });
-            }
+            keys.extend((0..blocks(length)).map(|block| {
+                match content(request, block, block_size) {
+                    Some((id, offset)) => numbers.of(id, offset),
+                    None => numbers.fresh(),
+                }
+            }));
         }
-        starts.push(keys.len());
         Self {
             keys,
             starts,
-            count: next as usize,
+            count: numbers.next as usize,
         }
     }
 
@@ -64,14 +58,76 @@ impl BlockKeys {
 /// ids are chained, so this names everything before too.
 fn content(request: &Request, block: u32, block_size: u32) -> Option<(u64, u32)> {
     let last = (block + 1) * block_size - 1;
-    let id = request
-        .block_ids
-        .get((last / request.block_tokens) as usize)?;
+    let index = last.checked_div(request.block_tokens)?;
+    let id = request.block_ids.get(index as usize)?;
     Some((*id, last % request.block_tokens))
+}
+
+/// Numbers contents in the order in which they are first seen: open addressing with linear
+/// probing. An ordered map took most of the time of a trial with long prompts.
+struct Numbers {
+    slots: Vec<Slot>,
+    next: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    id: u64,
+    offset: u32,
+    number: u32,
+}
+
+impl Numbers {
+    /// At most half full, so that a probe ends soon.
+    fn for_contents(most: usize) -> Self {
+        let empty = Slot {
+            id: 0,
+            offset: 0,
+            number: NONE,
+        };
+        Self {
+            slots: vec![empty; (2 * most).next_power_of_two()],
+            next: 0,
+        }
+    }
+
+    fn fresh(&mut self) -> u32 {
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn of(&mut self, id: u64, offset: u32) -> u32 {
+        let mask = self.slots.len() - 1;
+        let mut at = mixed(id, offset) as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.number == NONE {
+                let number = self.fresh();
+                self.slots[at] = Slot { id, offset, number };
+                return number;
+            }
+            if (slot.id, slot.offset) == (id, offset) {
+                return slot.number;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+/// The finaliser of `SplitMix64`: ids may be consecutive, slots should not be.
+fn mixed(id: u64, offset: u32) -> u64 {
+    let z = id ^ (u64::from(offset) << 40);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn request(ids: &[u64], block_tokens: u32) -> Request {
@@ -105,5 +161,24 @@ mod tests {
         let keys = BlockKeys::new(&small, &[64, 64], 32);
         assert_eq!(keys.key(0, 0), keys.key(1, 0));
         assert_ne!(keys.key(0, 1), keys.key(1, 1));
+    }
+
+    #[test]
+    fn request_without_ids_shares_nothing() {
+        let keys = BlockKeys::new(&[request(&[], 0), request(&[], 0)], &[64, 64], 16);
+        assert_eq!(keys.count(), 8);
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_those_of_an_ordered_map(contents in prop::collection::vec((0_u64..20, 0_u32..3), 1..200)) {
+            let mut numbers = Numbers::for_contents(contents.len());
+            let mut seen = BTreeMap::new();
+            for (id, offset) in contents {
+                let next = seen.len() as u32;
+                let expected = *seen.entry((id, offset)).or_insert(next);
+                prop_assert_eq!(numbers.of(id, offset), expected);
+            }
+        }
     }
 }

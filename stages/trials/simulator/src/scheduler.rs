@@ -11,7 +11,6 @@ use crate::state::{Phase, Sequence};
 pub(crate) struct Limits {
     pub(crate) max_num_seqs: usize,
     pub(crate) token_budget: u32,
-    pub(crate) max_model_len: u32,
     pub(crate) block_size: u32,
     /// Blocks, the null block left out.
     pub(crate) blocks: u32,
@@ -22,16 +21,15 @@ pub(crate) struct Limits {
 /// The scheduler of vLLM V1 (`scheduler.py`, `kv_cache_manager.py` of 0.33): running requests
 /// first, in order of admission, then waiting ones, first come first served.
 pub(crate) struct Scheduler<'a> {
-    config: &'a EngineConfig,
-    limits: Limits,
-    keys: &'a BlockKeys,
-    pool: BlockPool,
+    pub(crate) config: &'a EngineConfig,
+    pub(crate) limits: Limits,
+    pub(crate) keys: &'a BlockKeys,
+    pub(crate) pool: BlockPool,
     pub(crate) sequences: Vec<Sequence>,
-    running: Vec<u32>,
-    waiting: VecDeque<u32>,
+    pub(crate) running: Vec<u32>,
+    pub(crate) waiting: VecDeque<u32>,
     /// Blocks of each request, at [`BlockKeys::start`].
-    table: Vec<u32>,
-    steps_since_prefill: u32,
+    pub(crate) table: Vec<u32>,
     preemptions: u64,
     kv_peak: f64,
 }
@@ -53,7 +51,6 @@ impl<'a> Scheduler<'a> {
             running: Vec::with_capacity(count),
             waiting: VecDeque::with_capacity(count),
             table: vec![NONE; keys.len()],
-            steps_since_prefill: 0,
             preemptions: 0,
             kv_peak: 0.0,
         }
@@ -98,50 +95,26 @@ impl<'a> Scheduler<'a> {
         sequence.epoch += 1;
     }
 
-    /// Fills a batch for the next step. True: a request was preempted meanwhile.
-    pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) -> bool {
+    /// Fills a batch for the next step. A step that preempts admits nobody.
+    pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) {
         batch.clear();
-        let defer = self.defers_prefill();
         let mut budget = self.limits.token_budget;
-        let preempted = self.schedule_running(&mut budget, defer, batch);
-        if !preempted && !defer {
+        let preempted = self.schedule_running(&mut budget, batch);
+        if !preempted {
             self.schedule_waiting(now, &mut budget, batch);
         }
-        if !batch.entries.is_empty() {
-            let prefilled = !batch.load.pure_decode();
-            self.steps_since_prefill = if prefilled {
-                0
-            } else {
-                self.steps_since_prefill + 1
-            };
-        }
         self.kv_peak = self.kv_peak.max(self.pool.usage());
-        preempted
     }
 
-    /// Whether prompts have to wait for the next turn of `prefill_schedule_interval`.
-    fn defers_prefill(&self) -> bool {
-        let interval = self.config.prefill_schedule_interval;
-        interval > 1
-            && self.steps_since_prefill + 1 < interval
-            && self
-                .running
-                .iter()
-                .any(|r| self.sequences[*r as usize].decodes())
-    }
-
-    fn schedule_running(&mut self, budget: &mut u32, defer: bool, batch: &mut Batch) -> bool {
+    /// True: a request was preempted.
+    fn schedule_running(&mut self, budget: &mut u32, batch: &mut Batch) -> bool {
         let mut preempted = false;
         let mut i = 0;
         while i < self.running.len() && *budget > 0 {
             let request = self.running[i];
             let sequence = self.sequences[request as usize];
-            if sequence.last_in_flight() || (defer && !sequence.decodes()) {
-                i += 1;
-                continue;
-            }
             let tokens = self.new_tokens(&sequence, sequence.computed).min(*budget);
-            if tokens == 0 {
+            if sequence.last_in_flight() || tokens == 0 {
                 i += 1;
                 continue;
             }
@@ -159,74 +132,28 @@ impl<'a> Scheduler<'a> {
         preempted
     }
 
-    fn schedule_waiting(&mut self, now: f64, budget: &mut u32, batch: &mut Batch) {
-        while *budget > 0 && self.running.len() < self.limits.max_num_seqs {
-            let Some(&request) = self.waiting.front() else {
-                return;
-            };
-            let hits = self.cached_blocks(request);
-            let found = hits * self.limits.block_size;
-            let sequence = self.sequences[request as usize];
-            let tokens = self.new_tokens(&sequence, found);
-            if !self.config.enable_chunked_prefill && tokens > *budget {
-                return;
-            }
-            let tokens = tokens.min(*budget);
-            if !self.admit(request, hits, tokens) {
-                return;
-            }
-            self.waiting.pop_front();
-            self.running.push(request);
-            let sequence = &mut self.sequences[request as usize];
-            sequence.phase = Phase::Running;
-            sequence.computed = found;
-            if sequence.scheduled_s.is_nan() {
-                sequence.scheduled_s = now;
-                sequence.cached = found.min(sequence.prompt);
-            }
-            self.commit(request, tokens, batch);
-            *budget -= tokens;
-        }
-    }
-
     /// Tokens that a request wants in this step.
-    fn new_tokens(&self, sequence: &Sequence, computed: u32) -> u32 {
+    pub(crate) fn new_tokens(&self, sequence: &Sequence, computed: u32) -> u32 {
         let threshold = self.config.long_prefill_token_threshold;
         let alone = self.running.len() + self.waiting.len() == 1;
         let wanted = sequence.target() - computed;
-        let wanted = if threshold > 0 && !alone {
+        if threshold > 0 && !alone {
             wanted.min(threshold)
         } else {
             wanted
-        };
-        wanted.min(
-            self.limits
-                .max_model_len
-                .saturating_sub(computed + 1)
-                .max(1),
-        )
-    }
-
-    /// Blocks at the start of a waiting request whose content is cached; at least the last token
-    /// is always computed.
-    fn cached_blocks(&self, request: u32) -> u32 {
-        if !self.config.enable_prefix_caching {
-            return 0;
         }
-        let most = (self.sequences[request as usize].target() - 1) / self.limits.block_size;
-        let cached = (0..most).take_while(|block| {
-            self.pool
-                .find(self.keys.key(request as usize, *block as usize))
-                .is_some()
-        });
-        cached.count() as u32
     }
 
     /// Room for more tokens of a running request.
     fn grow(&mut self, request: u32, tokens: u32) -> bool {
-        let sequence = self.sequences[request as usize];
-        let blocks = (sequence.computed + tokens).div_ceil(self.limits.block_size);
-        let needed = blocks.saturating_sub(sequence.held);
+        let size = self.limits.block_size;
+        let sequence = &self.sequences[request as usize];
+        let (end, held) = (sequence.computed + tokens, sequence.held);
+        // Most tokens fall into a block that is held: no division for them.
+        if end <= held * size {
+            return true;
+        }
+        let needed = end.div_ceil(size) - held;
         if needed > self.pool.free() {
             return false;
         }
@@ -234,47 +161,7 @@ impl<'a> Scheduler<'a> {
         true
     }
 
-    /// Room for a waiting request; cached blocks that nobody uses leave the free list as well.
-    fn admit(&mut self, request: u32, hits: u32, tokens: u32) -> bool {
-        let sequence = self.sequences[request as usize];
-        let size = self.limits.block_size;
-        let revived = (0..hits).filter(|block| {
-            let key = self.keys.key(request as usize, *block as usize);
-            self.pool
-                .find(key)
-                .is_some_and(|block| self.pool.is_free(block))
-        });
-        let revived = revived.count() as u32;
-        let reserve = if self.running.is_empty() {
-            0
-        } else {
-            self.limits.watermark_blocks
-        };
-        let fits = |tokens: u32| {
-            let needed = tokens.div_ceil(size).saturating_sub(hits);
-            needed + revived + reserve <= self.pool.free()
-        };
-        let whole = sequence.target().min(self.limits.max_model_len);
-        let reserved = !self.config.scheduler_reserve_full_isl || fits(whole);
-        if !reserved || !fits(hits * size + tokens) {
-            return false;
-        }
-        let start = self.keys.start(request as usize);
-        for block in 0..hits as usize {
-            let key = self.keys.key(request as usize, block);
-            let found = self.pool.find(key).expect("looked up in this step");
-            self.pool.share(found);
-            self.table[start + block] = found;
-        }
-        let sequence = &mut self.sequences[request as usize];
-        sequence.held = hits;
-        sequence.remembered = hits;
-        let needed = (hits * size + tokens).div_ceil(size) - hits;
-        self.take_blocks(request, needed);
-        true
-    }
-
-    fn take_blocks(&mut self, request: u32, count: u32) {
+    pub(crate) fn take_blocks(&mut self, request: u32, count: u32) {
         let start = self.keys.start(request as usize);
         let sequence = &mut self.sequences[request as usize];
         for _ in 0..count {
@@ -291,7 +178,6 @@ impl<'a> Scheduler<'a> {
             self.pool.release(self.table[start + block]);
         }
         sequence.held = 0;
-        sequence.remembered = 0;
     }
 
     fn preempt_last(&mut self) -> u32 {
@@ -309,7 +195,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Puts a request into the batch: what it computes counts as computed from now on.
-    fn commit(&mut self, request: u32, tokens: u32, batch: &mut Batch) {
+    pub(crate) fn commit(&mut self, request: u32, tokens: u32, batch: &mut Batch) {
         let start = self.keys.start(request as usize);
         let sequence = &mut self.sequences[request as usize];
         let decode = sequence.decodes();
@@ -317,13 +203,13 @@ impl<'a> Scheduler<'a> {
         sequence.computed += tokens;
         let samples = sequence.computed == sequence.target();
         sequence.placeholders += u32::from(samples);
-        let full = sequence.computed.min(sequence.known()) / self.limits.block_size;
-        for block in sequence.remembered..full {
-            let held = self.table[start + block as usize];
-            self.pool
-                .remember(held, self.keys.key(request as usize, block as usize));
+        let known = sequence.computed.min(sequence.known());
+        while (sequence.remembered + 1) * self.limits.block_size <= known {
+            let block = sequence.remembered as usize;
+            let key = self.keys.key(request as usize, block);
+            self.pool.remember(self.table[start + block], key);
+            sequence.remembered += 1;
         }
-        sequence.remembered = sequence.remembered.max(full);
         let entry = Entry {
             request,
             attempt: sequence.attempt,
@@ -353,3 +239,6 @@ impl<'a> Scheduler<'a> {
         Some(last)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
+use crate::launch_rules::check;
 use crate::prefix::BlockKeys;
 use crate::scheduler::{Limits, Scheduler};
-use crate::simulation::Simulation;
+use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
 use crate::step_time::StepTime;
 use crate::{Client, EngineConfig, Gpu, Memory, Model, Request, Run};
@@ -10,6 +11,7 @@ pub struct Server {
     config: EngineConfig,
     memory: Memory,
     limits: Limits,
+    max_model_len: u32,
     step_time: StepTime,
 }
 
@@ -21,15 +23,17 @@ pub enum LaunchFailure {
     Invalid(String),
     /// It ran out of memory while it loaded.
     #[error(
-        "out of memory at start: weights {weights_mb:.0} MB and other buffers {other_mb:.0} MB per GPU exceed the {reserved_mb:.0} MB of gpu_memory_utilization"
+        "out of memory at start: weights of {weights_mb:.0} MB, other buffers of {other_mb:.0} MB and a KV cache of {kv_cache_mb:.0} MB per GPU do not fit into {available_mb:.0} MB"
     )]
     DoesNotFit {
         /// Weights per GPU.
         weights_mb: f64,
         /// Buffers per GPU.
         other_mb: f64,
-        /// What the server may take per GPU.
-        reserved_mb: f64,
+        /// The KV cache that was asked for, or the least that there can be.
+        kv_cache_mb: f64,
+        /// What there is per GPU.
+        available_mb: f64,
     },
 }
 
@@ -47,31 +51,18 @@ impl Server {
     ) -> Result<Self, LaunchFailure> {
         check(config, model, gpu, gpus)?;
         let memory = Memory::new(config, model, gpu);
-        if memory.kv_blocks < 2 {
-            return Err(LaunchFailure::DoesNotFit {
-                weights_mb: memory.weights_bytes / 1e6,
-                other_mb: memory.other_bytes / 1e6,
-                reserved_mb: memory.reserved_bytes / 1e6,
-            });
-        }
-        let max_model_len = config.resolved_max_model_len(model);
-        if memory.kv_cache_tokens < u64::from(max_model_len) {
-            return Err(LaunchFailure::Invalid(format!(
-                "the KV cache holds {} tokens, less than max_model_len ({max_model_len}): raise \
-                 gpu_memory_utilization or lower max_model_len to at most {}",
-                memory.kv_cache_tokens, memory.kv_cache_tokens
-            )));
-        }
+        check_memory(config, &memory, gpu)?;
+        check_kv_cache(&memory, config.resolved_max_model_len(model))?;
         let blocks = memory.kv_blocks - 1;
         Ok(Self {
             limits: Limits {
                 max_num_seqs: config.resolved_max_num_seqs(gpu) as usize,
                 token_budget: config.resolved_max_num_batched_tokens(model, gpu),
-                max_model_len,
                 block_size: config.block_size,
                 blocks,
-                watermark_blocks: (config.watermark * f64::from(blocks)) as u32,
+                watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
             },
+            max_model_len: config.resolved_max_model_len(model),
             step_time: StepTime::new(config, model, gpu),
             config: config.clone(),
             memory,
@@ -90,7 +81,7 @@ impl Server {
     /// When a request follows one that does not stand before it.
     #[must_use]
     pub fn simulate(&self, requests: &[Request], client: &Client) -> Run {
-        let max = self.limits.max_model_len;
+        let max = self.max_model_len;
         let sequences: Vec<Sequence> = requests
             .iter()
             .map(|request| {
@@ -110,9 +101,9 @@ impl Server {
         Simulation::new(self.rules(), &self.step_time, scheduler, requests, client).run()
     }
 
-    fn rules(&self) -> crate::simulation::Rules {
-        crate::simulation::Rules {
-            max_model_len: self.limits.max_model_len,
+    fn rules(&self) -> Rules {
+        Rules {
+            max_model_len: self.max_model_len,
             max_queued: self.config.max_num_queued_reqs.map(|n| n as usize),
             // One step executes while the next is scheduled.
             depth: if self.config.async_scheduling { 2 } else { 1 },
@@ -120,54 +111,35 @@ impl Server {
     }
 }
 
-fn check(config: &EngineConfig, model: &Model, gpu: &Gpu, gpus: u32) -> Result<(), LaunchFailure> {
-    let refuse = |message: String| Err(LaunchFailure::Invalid(message));
-    let tp = config.tensor_parallel_size;
-    if tp == 0 || tp > gpus {
-        return refuse(format!(
-            "tensor_parallel_size {tp} needs {tp} GPUs; there are {gpus}"
-        ));
+fn check_memory(config: &EngineConfig, memory: &Memory, gpu: &Gpu) -> Result<(), LaunchFailure> {
+    // One block besides the null block; a number of blocks that is set is allocated as it stands.
+    let asked = config.num_gpu_blocks_override;
+    let kv_cache_bytes = f64::from(asked.unwrap_or(2)) * memory.block_bytes;
+    let needed = memory.weights_bytes + memory.other_bytes;
+    let available = if asked.is_some() && needed <= memory.reserved_bytes {
+        gpu.memory_bytes as f64
+    } else {
+        memory.reserved_bytes
+    };
+    if needed + kv_cache_bytes <= available {
+        return Ok(());
     }
-    if !model.heads.is_multiple_of(tp) {
-        let heads = model.heads;
-        return refuse(format!(
-            "tensor_parallel_size {tp} must divide the {heads} attention heads"
-        ));
+    Err(LaunchFailure::DoesNotFit {
+        weights_mb: memory.weights_bytes / 1e6,
+        other_mb: memory.other_bytes / 1e6,
+        kv_cache_mb: kv_cache_bytes / 1e6,
+        available_mb: available / 1e6,
+    })
+}
+
+fn check_kv_cache(memory: &Memory, max_model_len: u32) -> Result<(), LaunchFailure> {
+    let tokens = memory.kv_cache_tokens;
+    if tokens >= u64::from(max_model_len) {
+        return Ok(());
     }
-    let utilization = config.gpu_memory_utilization;
-    if !(utilization > 0.0 && utilization <= 1.0) {
-        return refuse(format!(
-            "gpu_memory_utilization {utilization} is not in (0, 1]"
-        ));
-    }
-    if config.block_size == 0 {
-        return refuse("block_size must be positive".to_owned());
-    }
-    let len = config.resolved_max_model_len(model);
-    if len == 0 || len > model.max_model_len {
-        let most = model.max_model_len;
-        return refuse(format!(
-            "max_model_len {len} is not within 1 and the model's {most}"
-        ));
-    }
-    let seqs = config.resolved_max_num_seqs(gpu);
-    let budget = config.resolved_max_num_batched_tokens(model, gpu);
-    if seqs == 0 || budget < seqs {
-        return refuse(format!(
-            "max_num_batched_tokens ({budget}) must be at least max_num_seqs ({seqs})"
-        ));
-    }
-    if !config.enable_chunked_prefill && budget < len {
-        return refuse(format!(
-            "max_num_batched_tokens ({budget}) is less than max_model_len ({len}), which needs \
-             chunked prefill"
-        ));
-    }
-    if config.long_prefill_token_threshold > len {
-        let threshold = config.long_prefill_token_threshold;
-        return refuse(format!(
-            "long_prefill_token_threshold ({threshold}) exceeds max_model_len ({len})"
-        ));
-    }
-    Ok(())
+    Err(LaunchFailure::Invalid(format!(
+        "the KV cache holds {tokens} tokens, less than one request of max_model_len \
+         ({max_model_len}): the largest max_model_len that fits is {tokens}; lower it, or give the \
+         cache more memory (gpu_memory_utilization, kv_cache_dtype, tensor_parallel_size)"
+    )))
 }

@@ -115,11 +115,7 @@ impl<'a> Simulation<'a> {
     /// Schedules a step and queues it on the GPU. True when there was something to do.
     fn start_step(&mut self) -> bool {
         let mut batch = self.spare.pop().unwrap_or_default();
-        let mut preempted = self.scheduler.schedule(self.now, &mut batch);
-        // Whoever preempted itself left the whole cache free: the next attempt admits it again.
-        while preempted && batch.entries.is_empty() && self.in_flight.is_empty() {
-            preempted = self.scheduler.schedule(self.now, &mut batch);
-        }
+        self.scheduler.schedule(self.now, &mut batch);
         if batch.entries.is_empty() {
             self.spare.push(batch);
             return false;
@@ -203,7 +199,8 @@ impl<'a> Simulation<'a> {
     }
 
     fn receive(&mut self, request: u32, attempt: u32, at_s: f64) {
-        if self.requests[request as usize].prompt_tokens >= self.rules.max_model_len {
+        let prompt = self.requests[request as usize].prompt_tokens;
+        if prompt == 0 || prompt >= self.rules.max_model_len {
             self.end(request, at_s, RequestStatus::Invalid);
         } else if self
             .rules

@@ -3,7 +3,10 @@
 
 use proptest::prelude::*;
 use sbt_schemas::RequestStatus;
-use sbt_simulator::{Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Server};
+use sbt_simulator::{
+    Client, EngineConfig, Gpu, LaunchFailure, Model, Quantization, Request, Run, Server,
+    WeightsDtype,
+};
 
 fn server(config: &EngineConfig) -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
@@ -79,8 +82,9 @@ proptest! {
     }
 
     #[test]
-    fn parts_of_the_latency_add_up_in_order(config in configs(), requests in requests()) {
-        let run = server(&config).simulate(&requests, &Client::default());
+    fn parts_of_the_latency_add_up_in_order(config in configs(), requests in requests(), most in prop::option::of(1_u64..4)) {
+        let client = Client { max_in_flight: most, ..Client::default() };
+        let run = server(&config).simulate(&requests, &client);
         for served in &run.requests {
             let (sent, first, end) = (served.sent_s.unwrap(), served.first_token_s.unwrap(), served.end_s.unwrap());
             prop_assert!(served.intended_s <= sent && sent < first && first <= end);
@@ -134,9 +138,8 @@ fn latency_grows_with_load() {
     assert!(latencies[4] > 2.0 * latencies[0]);
 }
 
-/// One at a time, fixed service time, far apart: no queue, and Little's law L = λ W holds.
 #[test]
-fn lone_requests_do_not_wait_and_keep_littles_law() {
+fn lone_requests_do_not_wait() {
     let config = EngineConfig {
         max_num_seqs: Some(1),
         ..small()
@@ -195,6 +198,46 @@ fn starved_cache_preempts_and_a_larger_one_does_not() {
     );
 }
 
+/// Statistical: a larger cache changes who is preempted, but over many loads not for the worse.
+#[test]
+fn more_blocks_never_preempt_more() {
+    let preemptions = |blocks| {
+        let config = EngineConfig {
+            num_gpu_blocks_override: Some(blocks),
+            ..small()
+        };
+        let server = server(&config);
+        let loads = (1..40_u32).map(|load| {
+            let requests: Vec<Request> = (0..20)
+                .map(|i| {
+                    let at = f64::from(i) * f64::from(load) * 0.01;
+                    request(at, 50 + 37 * (i * load % 11), 40 + 53 * (i * load % 7))
+                })
+                .collect();
+            server.simulate(&requests, &Client::default()).preemptions
+        });
+        loads.sum::<u64>()
+    };
+    let by_blocks = [400, 250, 190, 160, 130].map(preemptions);
+    assert!(by_blocks.is_sorted(), "{by_blocks:?}");
+    assert!(by_blocks[4] > by_blocks[0]);
+}
+
+#[test]
+fn reserved_prompts_wait_until_all_of_them_fits() {
+    let second_waits = |reserve| {
+        let config = EngineConfig {
+            scheduler_reserve_full_isl: reserve,
+            ..small()
+        };
+        let loads = [request(0.0, 1500, 200), request(0.5, 1800, 10)];
+        let run = server(&config).simulate(&loads, &Client::default());
+        assert!(run.requests.iter().all(|s| s.status == RequestStatus::Ok));
+        run.requests[1].queue_s.unwrap()
+    };
+    assert!(second_waits(true) > second_waits(false) + 1.0);
+}
+
 #[test]
 fn shared_prefix_is_found_and_shortens_the_prefill() {
     let share = |start| Request {
@@ -246,7 +289,31 @@ fn time_limit_retries_and_then_gives_up() {
     assert_eq!(run.requests[0].status, RequestStatus::Timeout);
     assert_eq!(run.requests[0].attempts, 3);
     assert!((run.requests[0].end_s.unwrap() - (3.0 * 0.05 + 0.1 + 0.2)).abs() < 1e-9);
+    assert_eq!(run.requests[1].sent_s, None);
     assert_eq!(run.requests[1].status, RequestStatus::Unfinished);
+}
+
+#[test]
+fn refused_attempt_is_retried_and_counts_from_the_intended_send() {
+    let config = EngineConfig {
+        max_num_seqs: Some(1),
+        max_num_queued_reqs: Some(1),
+        ..small()
+    };
+    let client = Client {
+        retries: 8,
+        backoff_s: 0.5,
+        ..Client::default()
+    };
+    let burst = vec![request(0.0, 100, 50); 4];
+    let run = server(&config).simulate(&burst, &client);
+    assert!(run.requests.iter().all(|s| s.status == RequestStatus::Ok));
+    assert!(run.requests.iter().any(|s| s.attempts > 1));
+    for served in run.requests.iter().filter(|s| s.attempts > 1) {
+        let pauses = 0.5 * (2_f64.powi(served.attempts as i32 - 1) - 1.0);
+        assert_eq!(served.intended_s, 0.0);
+        assert!(served.retry_s.unwrap() >= pauses - 1e-9);
+    }
 }
 
 #[test]
@@ -258,11 +325,11 @@ fn full_queue_refuses_and_too_long_prompts_are_invalid() {
     };
     let mut burst: Vec<Request> = (0..4).map(|_| request(0.0, 100, 50)).collect();
     burst.push(request(0.0, 5000, 5));
+    burst.push(request(0.0, 0, 5));
     let run = server(&config).simulate(&burst, &Client::default());
     let count = |status| run.requests.iter().filter(|s| s.status == status).count();
-    assert_eq!(count(RequestStatus::Invalid), 1);
+    assert_eq!(count(RequestStatus::Invalid), 2);
     assert!(count(RequestStatus::Rejected) >= 2);
-    assert_eq!(run.requests.len(), 5);
 }
 
 #[test]
@@ -280,7 +347,78 @@ fn impossible_launches_say_why() {
     let failure = Server::launch(&EngineConfig::default(), model, gpu, 1)
         .err()
         .unwrap();
-    assert!(failure.to_string().contains("max_model_len"), "{failure}");
+    assert!(
+        failure.to_string().contains("largest max_model_len"),
+        "{failure}"
+    );
+    let crowded = EngineConfig {
+        num_gpu_blocks_override: Some(1 << 20),
+        ..EngineConfig::default()
+    };
+    let failure = Server::launch(&crowded, model, gpu, 1).err().unwrap();
+    assert!(
+        matches!(failure, LaunchFailure::DoesNotFit { .. }),
+        "{failure}"
+    );
+}
+
+/// What is said to fit does fit, and one block more does not.
+#[test]
+fn largest_length_of_the_refusal_launches() {
+    let model = Model::named("llama-3.1-8b").unwrap();
+    let gpu = Gpu::named("rtx-4090").unwrap();
+    let with = |len| EngineConfig {
+        max_model_len: Some(len),
+        ..EngineConfig::default()
+    };
+    let launch = |len| Server::launch(&with(len), model, gpu, 1);
+    let tokens = launch(2048).unwrap().memory().kv_cache_tokens as u32;
+    assert!(launch(tokens).is_ok() && launch(tokens + 1).is_err());
+}
+
+#[test]
+fn sequences_end_at_max_model_len() {
+    let run = server(&small()).simulate(&[request(0.0, 2000, 500)], &Client::default());
+    assert_eq!(run.requests[0].status, RequestStatus::Ok);
+    assert_eq!(run.requests[0].output_tokens, 48);
+}
+
+#[test]
+fn knob_that_is_not_modelled_is_refused() {
+    let refused = |knob: &str| serde_json::from_str::<EngineConfig>(knob).is_err();
+    assert!(refused(r#"{ "pipeline_parallel_size": 2 }"#));
+    // Acts between the engines of a data-parallel server only (`core.py`).
+    assert!(refused(r#"{ "prefill_schedule_interval": 4 }"#));
+    assert!(!refused(
+        r#"{ "max_num_seqs": 64, "kv_cache_dtype": "fp8", "quantization": "fp8" }"#
+    ));
+}
+
+#[test]
+fn fp8_checkpoint_weighs_what_quantisation_at_load_gives() {
+    let model = Model::named("llama-3.1-8b").unwrap();
+    let gpu = Gpu::named("l40s").unwrap();
+    let weights = |config: &EngineConfig, model: &Model| {
+        Server::launch(config, model, gpu, 1)
+            .unwrap()
+            .memory()
+            .weights_bytes
+    };
+    let at_load = EngineConfig {
+        quantization: Quantization::Fp8,
+        max_model_len: Some(8192),
+        ..EngineConfig::default()
+    };
+    let as_it_is = EngineConfig {
+        quantization: Quantization::None,
+        ..at_load.clone()
+    };
+    let checkpoint = Model {
+        weights_dtype: WeightsDtype::Fp8,
+        ..model.clone()
+    };
+    assert_eq!(weights(&at_load, model), weights(&as_it_is, &checkpoint));
+    assert!(weights(&as_it_is, &checkpoint) < 0.6 * weights(&as_it_is, model));
 }
 
 #[test]

@@ -106,8 +106,8 @@ fn simulated(run: &str, gpu: &Gpu) -> Option<Means> {
     })))
 }
 
-/// Errors in percent must lie within 5 points of those that the same model of step time had in
-/// an independent prototype.
+/// Errors in percent must lie within 5 points of what is expected: for flat efficiencies, what an
+/// independent prototype of the same model had.
 fn assert_errors(run: &str, gpu: &Gpu, expected: [f64; 3]) {
     let (Some(real), Some(ours)) = (measured(run), simulated(run, gpu)) else {
         return;
@@ -127,23 +127,41 @@ fn assert_errors(run: &str, gpu: &Gpu, expected: [f64; 3]) {
     }
 }
 
-/// The KV cache is the bottleneck here: what is tested is the scheduler, its preemptions and its
-/// cache. The prototype took 85 % of every peak of the data sheet, and so does this.
-#[test]
-fn starved_rtx_4090_is_met() {
-    let gpu = Gpu {
+/// The data sheet's peaks at 85 % each, as the prototype took them.
+fn uncalibrated(gpu: &str) -> Gpu {
+    Gpu {
         gemm: 0.85,
         gemm_read: 0.85,
         decode_attn: 0.85,
         prefill_attn: 0.85,
-        ..Gpu::named("rtx-4090").unwrap().clone()
-    };
+        ..Gpu::named(gpu).unwrap().clone()
+    }
+}
+
+/// The KV cache is the bottleneck here: what is tested is the scheduler, its preemptions and its
+/// cache.
+#[test]
+fn starved_rtx_4090_is_met() {
+    let gpu = uncalibrated("rtx-4090");
     assert_errors("RTX4090_Llama-3.1-8B", &gpu, [-1.1, -1.7, -1.3]);
 }
 
 /// An uncalibrated model is a fifth too fast on TTFT here; calibration is another matter.
 #[test]
 fn busy_rtx_pro_6000_errs_as_an_uncalibrated_model_does() {
-    let gpu = Gpu::named("rtx-pro-6000").unwrap();
-    assert_errors("RTXPRO6000_Llama-3.1-8B", gpu, [-22.7, -9.1, -12.6]);
+    let gpu = uncalibrated("rtx-pro-6000");
+    assert_errors("RTXPRO6000_Llama-3.1-8B", &gpu, [-22.7, -9.1, -12.6]);
+}
+
+/// What users get without calibration, as recorded at revision 3: too fast, since kernels reach
+/// less in mixed batches than alone. A change here is a change of every result.
+#[test]
+fn errors_of_the_catalogue_are_those_recorded() {
+    let gpu = |name| Gpu::named(name).unwrap();
+    assert_errors("RTX4090_Llama-3.1-8B", gpu("rtx-4090"), [-7.5, -6.6, -7.3]);
+    assert_errors(
+        "RTXPRO6000_Llama-3.1-8B",
+        gpu("rtx-pro-6000"),
+        [-18.0, -7.3, -10.1],
+    );
 }

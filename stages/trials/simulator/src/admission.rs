@@ -1,0 +1,91 @@
+use crate::batch::Batch;
+use crate::scheduler::Scheduler;
+use crate::state::Phase;
+
+/// The second half of a schedule: waiting requests.
+impl Scheduler<'_> {
+    /// Admits waiting requests, first come first served: the first that does not fit ends it.
+    pub(crate) fn schedule_waiting(&mut self, now: f64, budget: &mut u32, batch: &mut Batch) {
+        while *budget > 0 && self.running.len() < self.limits.max_num_seqs {
+            let Some(&request) = self.waiting.front() else {
+                return;
+            };
+            let hits = self.cached_blocks(request);
+            let found = hits * self.limits.block_size;
+            let sequence = self.sequences[request as usize];
+            let tokens = self.new_tokens(&sequence, found);
+            if !self.config.enable_chunked_prefill && tokens > *budget {
+                return;
+            }
+            let tokens = tokens.min(*budget);
+            if !self.admit(request, hits, tokens) {
+                return;
+            }
+            self.waiting.pop_front();
+            self.running.push(request);
+            let sequence = &mut self.sequences[request as usize];
+            sequence.phase = Phase::Running;
+            sequence.computed = found;
+            if sequence.scheduled_s.is_nan() {
+                sequence.scheduled_s = now;
+                sequence.cached = found.min(sequence.prompt);
+            }
+            self.commit(request, tokens, batch);
+            *budget -= tokens;
+        }
+    }
+
+    /// Blocks at the start of a waiting request whose content is cached; at least the last token
+    /// is always computed.
+    fn cached_blocks(&self, request: u32) -> u32 {
+        if !self.config.enable_prefix_caching {
+            return 0;
+        }
+        let most = (self.sequences[request as usize].target() - 1) / self.limits.block_size;
+        let cached = (0..most).take_while(|block| {
+            self.pool
+                .find(self.keys.key(request as usize, *block as usize))
+                .is_some()
+        });
+        cached.count() as u32
+    }
+
+    /// Room for a waiting request; cached blocks that nobody uses leave the free list as well.
+    fn admit(&mut self, request: u32, hits: u32, tokens: u32) -> bool {
+        let sequence = self.sequences[request as usize];
+        let size = self.limits.block_size;
+        let revived = (0..hits).filter(|block| {
+            let key = self.keys.key(request as usize, *block as usize);
+            self.pool
+                .find(key)
+                .is_some_and(|block| self.pool.is_free(block))
+        });
+        let revived = revived.count() as u32;
+        let reserve = if self.running.is_empty() {
+            0
+        } else {
+            self.limits.watermark_blocks
+        };
+        let fits = |tokens: u32| {
+            let needed = tokens.div_ceil(size).saturating_sub(hits);
+            needed + revived + reserve <= self.pool.free()
+        };
+        let reserved = !self.config.scheduler_reserve_full_isl || fits(sequence.target());
+        if !reserved || !fits(hits * size + tokens) {
+            return false;
+        }
+        let start = self.keys.start(request as usize);
+        for block in 0..hits as usize {
+            let key = self.keys.key(request as usize, block);
+            let found = self.pool.find(key).expect("looked up in this step");
+            self.pool.share(found);
+            self.table[start + block] = found;
+        }
+        let sequence = &mut self.sequences[request as usize];
+        sequence.held = hits;
+        sequence.remembered = hits;
+        let needed = (hits * size + tokens).div_ceil(size) - hits;
+        self.take_blocks(request, needed);
+        true
+    }
+}
