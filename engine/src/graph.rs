@@ -10,7 +10,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 
 pub(crate) use order::{cycle_through, stable_order};
 
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 use crate::{Plan, PlannedStage};
 
 /// Which stage instances read which; nodes are indices into [`Plan::stages`].

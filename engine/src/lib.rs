@@ -1,6 +1,8 @@
 //! Pipelines, their DAG, keys, store and runs. Knows no stage kind and no LLM.
 
 mod bridge;
+mod compare;
+mod context;
 mod diagnostic;
 mod digest;
 mod event;
@@ -9,6 +11,7 @@ mod expr;
 mod graph;
 mod key;
 mod lockfile;
+mod params;
 mod pipeline;
 mod query;
 mod reference;
@@ -18,7 +21,10 @@ mod runlog;
 mod stage;
 mod store;
 mod table;
+mod verdicts;
 
+pub use compare::{StageDifference, compare_runs};
+pub use context::{Cancel, StageContext, Written};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, SourceText};
 pub use digest::{Digest, DigestParseError, canonical_json};
 pub use event::{Event, EventSink};
@@ -26,6 +32,7 @@ pub use expr::{Expr, ExprError};
 pub use graph::{Graph, Selection, UnknownStage};
 pub use key::Difference;
 pub use lockfile::{check_lock, lock_path, write_lock};
+pub use params::{ParamError, nearest_name, parse_params};
 pub use pipeline::{
     CachePolicy, LoadOptions, Origin, Plan, PlannedStage, ResolvedValue, Wire, load,
     parse_duration, pipeline_schema, resolved,
@@ -37,15 +44,11 @@ pub use run::{
     Explanation, Fate, Forecast, RunError, RunOptions, RunReport, StageFate, StageReport, explain,
     forecast, run,
 };
-pub use runlog::{
-    RunEntry, RunLog, StageDifference, StageEntry, StoredVerdict, compare_runs, verdicts,
-};
-pub use stage::{
-    Cancel, FileParam, Input, Output, OutputKind, ParamError, Registry, Stage, StageContext,
-    StageError, StageKind, Written, nearest_name, parse_params,
-};
+pub use runlog::{RunEntry, RunLog, StageEntry};
+pub use stage::{FileParam, Input, Output, OutputKind, Registry, Stage, StageError, StageKind};
 pub use store::{
     CacheEntry, Collected, Durability, Manifest, Memo, MemoError, ObjectFault, Store, StoreError,
     StoredOutput, Verified,
 };
 pub use table::{Table, TableIoError};
+pub use verdicts::{StoredVerdict, verdicts};

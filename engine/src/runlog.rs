@@ -4,14 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Float64Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::run::{RunReport, StageFate};
-use crate::{Digest, Event, EventSink, Manifest, Plan, Store, StoredOutput, Table};
+use crate::verdicts::verdicts;
+use crate::{Digest, Event, EventSink, Plan, Store};
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS runs (
@@ -370,134 +368,4 @@ fn words(fate: &StageFate) -> (&'static str, Option<&str>) {
         StageFate::Skipped(because) => ("skipped", Some(because)),
         StageFate::NotSelected => ("not asked for", None),
     }
-}
-
-/// A row of a table named `verdicts`, whoever wrote it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredVerdict {
-    /// Name of the check.
-    pub check: String,
-    /// What is judged.
-    pub subject: Option<String>,
-    /// `pass`, `fail` or `inconclusive`.
-    pub verdict: String,
-    /// Value that was judged.
-    pub value: Option<f64>,
-    /// Limit.
-    pub limit: Option<f64>,
-    /// What it rests on.
-    pub evidence: Option<String>,
-}
-
-/// Every verdict of a run, with the stage that gave it.
-#[must_use]
-pub fn verdicts(report: &RunReport, store: &Store) -> Vec<(String, StoredVerdict)> {
-    let mut found = Vec::new();
-    for stage in &report.stages {
-        let rows = stage
-            .manifest()
-            .map(|manifest| verdicts_of(manifest, store));
-        found.extend(
-            rows.into_iter()
-                .flatten()
-                .map(|row| (stage.id.clone(), row)),
-        );
-    }
-    found
-}
-
-fn verdicts_of(manifest: &Manifest, store: &Store) -> Vec<StoredVerdict> {
-    let Some(StoredOutput::Table { digest, .. }) = manifest.outputs.get("verdicts") else {
-        return Vec::new();
-    };
-    let table = store
-        .get(digest)
-        .ok()
-        .and_then(|bytes| Table::from_parquet(bytes).ok());
-    table.map(|table| rows(&table)).unwrap_or_default()
-}
-
-fn rows(table: &Table) -> Vec<StoredVerdict> {
-    let text = |name: &str, row: usize| -> Option<String> {
-        let column = table.batch.column_by_name(name)?.as_string_opt::<i32>()?;
-        column.is_valid(row).then(|| column.value(row).to_owned())
-    };
-    let number = |name: &str, row: usize| -> Option<f64> {
-        let column = table
-            .batch
-            .column_by_name(name)?
-            .as_primitive_opt::<Float64Type>()?;
-        column.is_valid(row).then(|| column.value(row))
-    };
-    (0..table.batch.num_rows())
-        .filter_map(|row| {
-            Some(StoredVerdict {
-                check: text("check", row)?,
-                subject: text("subject", row),
-                verdict: text("verdict", row)?,
-                value: number("value", row),
-                limit: number("limit", row),
-                evidence: text("evidence", row),
-            })
-        })
-        .collect()
-}
-
-/// How two runs differ in one stage.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct StageDifference {
-    /// Stage instance.
-    pub stage: String,
-    /// What differs: `only before`, `only after`, or `key`.
-    pub what: String,
-    /// The components of the key that differ.
-    pub components: Vec<crate::Difference>,
-}
-
-/// How two runs differ, stage by stage; equal stages are left out.
-#[must_use]
-pub fn compare_runs(
-    log: &RunLog,
-    store: &Store,
-    before: &str,
-    after: &str,
-) -> Vec<StageDifference> {
-    let (before, after) = (log.stages(before), log.stages(after));
-    let mut names: Vec<&str> = before
-        .iter()
-        .chain(&after)
-        .map(|s| s.stage.as_str())
-        .collect();
-    names.dedup();
-    let mut seen = std::collections::BTreeSet::new();
-    names.retain(|name| seen.insert(*name));
-    let find = |stages: &'_ [StageEntry], name: &str| {
-        stages
-            .iter()
-            .find(|s| s.stage == name)
-            .and_then(|s| s.key.clone())
-    };
-    let components =
-        |key: &str| -> Option<Value> { Some(store.manifest(&key.parse().ok()?).ok()?.components) };
-    let differences = names.into_iter().filter_map(|name| {
-        let difference = |what: &str, components| StageDifference {
-            stage: name.to_owned(),
-            what: what.to_owned(),
-            components,
-        };
-        match (find(&before, name), find(&after, name)) {
-            (None, None) => None,
-            (Some(_), None) => Some(difference("only before", Vec::new())),
-            (None, Some(_)) => Some(difference("only after", Vec::new())),
-            (Some(a), Some(b)) if a == b => None,
-            (Some(a), Some(b)) => {
-                let parts = match (components(&a), components(&b)) {
-                    (Some(a), Some(b)) => crate::key::differences(&a, &b),
-                    _ => Vec::new(),
-                };
-                Some(difference("key", parts))
-            }
-        }
-    });
-    differences.collect()
 }

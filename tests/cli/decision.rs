@@ -190,3 +190,21 @@ fn failed_gate_exits_with_code_3() {
     assert!(outcome.stdout.contains("FAIL"), "{outcome}");
     assert!(sandbox.path("results/agent_like/report.html").exists());
 }
+
+#[test]
+fn impossible_constraint_recommends_nothing_and_says_what_stood_in_the_way() {
+    let sandbox = small_decision();
+    let goals = "params.goals.subject_to=[\"ttft_p95_s <= 0.000001\"]";
+    let outcome = sandbox.run(&[SMALL, &["--set", goals]].concat());
+    assert_eq!(outcome.code, Some(3), "{outcome}");
+    assert!(outcome.stdout.contains("nothing"), "{outcome}");
+    let report = sandbox.read("results/agent_like/report.html");
+    assert!(report.contains("Nothing is recommended"));
+    assert!(
+        report.contains("broken by 24 of 24"),
+        "names the constraint"
+    );
+    assert!(!sandbox.path("results/agent_like/deploy").exists());
+    let summary = summary(&sandbox, "agent_like");
+    assert!(summary["recommended"].is_null());
+}

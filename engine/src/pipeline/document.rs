@@ -8,7 +8,7 @@ use super::source::SourceFile;
 use super::spans::{Entry, Part};
 use super::trail::keys;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 
 /// Keys of a pipeline.
 pub(crate) const DOCUMENT_KEYS: [&str; 6] = [

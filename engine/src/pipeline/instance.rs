@@ -11,7 +11,7 @@ use super::spans::Part;
 use super::trace::{Trace, find_text};
 use super::trail::{Trail, keys};
 use crate::diagnostic::Diagnostic;
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 use crate::{Input, Output, ParamError, Registry, Stage, StageKind};
 
 /// A stage of the file with the values of its matrix axes.

@@ -7,7 +7,7 @@ use super::overrides::{self, Outside, Override};
 use super::source::{Doubt, SourceFile};
 use super::spans::{Entry, Part};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 
 /// All layers of a pipeline, merged, with the way back from a value to where it was written.
 pub(crate) struct Layers {

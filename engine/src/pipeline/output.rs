@@ -1,7 +1,7 @@
 use sbt_schemas::TableSpec;
 
 use crate::diagnostic::Diagnostic;
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 use crate::{Input, Output, OutputKind};
 
 /// The output of a stage that an input is wired to: the named one, else the only one, else the

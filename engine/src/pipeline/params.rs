@@ -9,7 +9,7 @@ use super::reference;
 use super::resolve::{Resolved, Resolver, Scope, Site};
 use super::trail::Trail;
 use crate::diagnostic::Diagnostic;
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 
 /// A reference to a parameter that is being followed.
 pub(crate) struct Open {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 
 const SPACES: [&str; 4] = ["params", "matrix", "env", "file"];
 

@@ -13,7 +13,7 @@ use super::report::Report;
 use super::toml_value;
 use super::trail::Trail;
 use crate::diagnostic::Diagnostic;
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 
 /// Puts values in the place of references, and reports those that name nothing.
 pub(crate) struct Resolver<'a> {

@@ -12,7 +12,7 @@ use super::spans::Part;
 use super::trail::keys;
 use crate::diagnostic::Diagnostic;
 use crate::graph::{cycle_through, stable_order};
-use crate::stage::nearest_name;
+use crate::params::nearest_name;
 use crate::{Input, OutputKind};
 
 /// Connects instances; what is wrong with a connection is reported once both ends are known to

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use sbt_schemas::CandidateRow;
 
 use crate::Judge;
@@ -13,12 +11,26 @@ struct Member {
     distance: f64,
 }
 
+/// Relative difference up to which two values of an objective are the same to whoever deploys.
+/// Chosen: knobs that change nothing leave less than that.
+const ALIKE: f64 = 0.01;
+
+impl Member {
+    /// Whether every objective is about the same: no alternative to each other.
+    fn is_like(&self, other: &Self) -> bool {
+        let pairs = self.values.iter().zip(&other.values);
+        pairs
+            .into_iter()
+            .all(|(a, b)| (a - b).abs() <= ALIKE * a.abs().max(b.abs()))
+    }
+}
+
 impl Judge {
     /// Marks up to `top` members of the front as recommended, best first, each with its reason.
     /// First the best balance: the member nearest to the point that has the best of every
     /// objective, with each objective scaled to its range over the front (log of the ratio to the
     /// baseline where there is one). Then the best of each objective, in their order; then the
-    /// next best balances. A configuration is recommended once.
+    /// next best balances. Of configurations that are alike, the first is recommended.
     pub fn recommend(&self, candidates: &mut [CandidateRow], top: usize) {
         for candidate in candidates.iter_mut() {
             candidate.recommended = None;
@@ -26,13 +38,13 @@ impl Judge {
         }
         let members = self.members(candidates);
         let reasons = self.ordered_reasons(&members);
-        let mut seen = BTreeSet::new();
-        let mut place = 0;
+        let mut chosen: Vec<&Member> = Vec::new();
         for (member, why) in reasons {
-            let candidate = &mut candidates[members[member].index];
-            if place < top && seen.insert(candidate.config_id.clone()) {
-                place += 1;
-                candidate.recommended = Some(place as u64);
+            let member = &members[member];
+            if chosen.len() < top && !chosen.iter().any(|other| member.is_like(other)) {
+                chosen.push(member);
+                let candidate = &mut candidates[member.index];
+                candidate.recommended = Some(chosen.len() as u64);
                 candidate.why = Some(why);
             }
         }
