@@ -67,9 +67,9 @@ pub struct StageContext {
     pub tables: BTreeMap<String, Table>,
     /// Wired plain files by input name.
     pub plain_files: BTreeMap<String, PathBuf>,
-    /// Files that parameters name, by [`FileParam::name`].
+    /// Files that parameters name, by [`crate::FileParam::name`].
     pub files: BTreeMap<String, PathBuf>,
-    /// Values of the variables of [`Stage::env`] and [`Stage::pass_env`].
+    /// Values of the variables of [`crate::Stage::env`] and [`crate::Stage::pass_env`].
     pub env: BTreeMap<String, String>,
     /// What each trial gave before.
     pub memo: Arc<Memo>,
