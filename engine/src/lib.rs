@@ -18,6 +18,7 @@ mod reference;
 mod results;
 mod run;
 mod runlog;
+mod shell;
 mod stage;
 mod store;
 mod table;
@@ -45,6 +46,7 @@ pub use run::{
     forecast, run,
 };
 pub use runlog::{RunEntry, RunLog, StageEntry};
+pub use shell::shell_line;
 pub use stage::{FileParam, Input, Output, OutputKind, Registry, Stage, StageError, StageKind};
 pub use store::{
     CacheEntry, Collected, Durability, Manifest, Memo, MemoError, ObjectFault, Store, StoreError,

@@ -25,6 +25,13 @@ impl ParamError {
         }
     }
 
+    /// The same, of a value that stands under `key`.
+    #[must_use]
+    pub fn under(mut self, key: &str) -> Self {
+        self.path.insert(0, key.to_owned());
+        self
+    }
+
     /// The same with advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

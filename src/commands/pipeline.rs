@@ -1,4 +1,4 @@
-use sbt_engine::{Diagnostics, LoadOptions, Plan, load};
+use sbt_engine::{Diagnostics, LoadOptions, Plan, load, shell_line};
 use sbt_stages::KINDS;
 
 use crate::arguments::PipelineArgs;
@@ -34,23 +34,13 @@ pub(crate) fn refused(
 
 /// The command line that names the same pipeline with the same overrides.
 pub(crate) fn command_line(command: &str, arguments: &PipelineArgs) -> String {
-    let mut words = vec!["sbt".to_owned(), command.to_owned()];
-    words.push(quoted(&arguments.pipeline.display().to_string()));
+    let pipeline = arguments.pipeline.display().to_string();
+    let mut words = vec!["sbt", command, &pipeline];
     for set in &arguments.sets {
-        words.extend(["--set".to_owned(), quoted(set)]);
+        words.extend(["--set", set]);
     }
     if let Some(profile) = &arguments.profile {
-        words.extend(["--profile".to_owned(), quoted(profile)]);
+        words.extend(["--profile", profile]);
     }
-    words.join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    shell_line(&words)
 }

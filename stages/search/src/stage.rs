@@ -50,10 +50,12 @@ enable_prefix_caching = { kind = "bool" }
 
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
         let params: Params = parse_params(with)?;
-        let mut errors = within("goals", params.goals.check());
+        let goals = params.goals.check().into_iter();
+        let mut errors: Vec<ParamError> = goals.map(|error| error.under("goals")).collect();
         errors.extend(params.backend.problems(&["backend"]));
         if params.backend.server().is_ok() {
-            errors.extend(within("space", params.space.check(&params.backend)));
+            let space = params.space.check(&params.backend).into_iter();
+            errors.extend(space.map(|error| error.under("space")));
         }
         for (i, config) in params.configs.iter().enumerate() {
             let path = ["configs", &i.to_string()];
@@ -77,14 +79,6 @@ enable_prefix_caching = { kind = "bool" }
             Err(errors)
         }
     }
-}
-
-fn within(key: &str, errors: Vec<ParamError>) -> Vec<ParamError> {
-    let errors = errors.into_iter().map(|mut error| {
-        error.path.insert(0, key.to_owned());
-        error
-    });
-    errors.collect()
 }
 
 struct SearchStage {

@@ -66,10 +66,8 @@ goals = { minimize = ["e2e_p95_s"], subject_to = ["ttft_p95_s <= 1.0"] }
 
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
         let params: Params = parse_params(with)?;
-        let mut errors = params.goals.check();
-        for error in &mut errors {
-            error.path.insert(0, "goals".to_owned());
-        }
+        let goals = params.goals.check().into_iter();
+        let mut errors: Vec<ParamError> = goals.map(|error| error.under("goals")).collect();
         errors.extend(params.backend.problems(&["backend"]));
         if params.draws.is_empty() {
             errors.push(ParamError::at(&["draws"], "is empty"));

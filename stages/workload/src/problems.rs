@@ -26,10 +26,8 @@ impl Problems {
 
     /// Takes over the problems of the value under `key`.
     pub(crate) fn under(&mut self, key: &str, inner: Self) {
-        self.0.extend(inner.0.into_iter().map(|mut error| {
-            error.path.insert(0, key.to_owned());
-            error
-        }));
+        self.0
+            .extend(inner.0.into_iter().map(|error| error.under(key)));
     }
 
     /// The errors, or nothing when there are none.

@@ -1,3 +1,4 @@
+use sbt_engine::shell_line;
 use sbt_schemas::CandidateRow;
 use sbt_trials::{Backend, CatalogueEntry, Config, ServerSpec};
 use serde::Serialize;
@@ -123,19 +124,6 @@ pub(crate) fn command(params: &Params, server: &ServerSpec, config: &Config) -> 
         Err(_) => "MODEL".to_owned(),
     };
     shell_line(&server.command(&model, config))
-}
-
-/// Words as a shell takes them.
-fn shell_line(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,".contains(c);
-    let quoted = words.iter().map(|word| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Backend in words.
