@@ -7,6 +7,7 @@
 
 mod attribution;
 mod candidates;
+mod fidelity;
 mod plan;
 mod quality;
 mod requests;
@@ -14,6 +15,7 @@ mod row;
 mod stability;
 mod summary;
 mod table;
+mod telemetry;
 mod trace;
 mod trials;
 mod value;
@@ -23,6 +25,7 @@ mod workload;
 
 pub use attribution::AttributionRow;
 pub use candidates::CandidateRow;
+pub use fidelity::FidelityRow;
 pub use plan::PlanRow;
 pub use quality::QualityRow;
 pub use requests::RequestRow;
@@ -30,11 +33,12 @@ pub use row::Row;
 pub use stability::StabilityRow;
 pub use summary::{Effect, PlanSummary, Recommendation, SamplerSummary, Summary};
 pub use table::{Column, TableError, TableSpec, unit};
+pub use telemetry::TelemetryRow;
 pub use trace::TraceRow;
 pub use trials::TrialRow;
 pub use value::{Cell, ColumnType, Value};
 pub use verdicts::VerdictRow;
-pub use vocabulary::{Outcome, Population, Provenance, RequestStatus, Verdict};
+pub use vocabulary::{Outcome, Population, Provenance, RequestStatus, TokenSource, Verdict};
 pub use workload::WorkloadRow;
 
 /// Every table, in the order of the reference: walked by the schema generator and the docs.
@@ -42,11 +46,13 @@ pub const TABLES: &[&TableSpec] = &[
     &WorkloadRow::TABLE,
     &TrialRow::TABLE,
     &RequestRow::TABLE,
+    &TelemetryRow::TABLE,
     &QualityRow::TABLE,
     &CandidateRow::TABLE,
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
     &PlanRow::TABLE,
     &AttributionRow::TABLE,
+    &FidelityRow::TABLE,
     &VerdictRow::TABLE,
 ];

@@ -3,7 +3,7 @@ use crate::{Outcome, Provenance};
 
 table! {
     /// One row per trial: one configuration, one workload draw, one backend.
-    table "trials" version 1 key [config_id, draw, rate_scale];
+    table "trials" version 2 key [config_id, draw, rate_scale];
     pub struct TrialRow {
         /// Memo key of the trial: equal key, equal trial.
         pub trial_key: String,
@@ -33,6 +33,10 @@ table! {
         pub n: u64,
         /// Of these, finished with status `ok`.
         pub n_ok: u64,
+        /// Of these, ended before the length asked for; they stand in no latency and miss every objective.
+        pub n_short: u64,
+        /// Requests by how they ended, as `ok 190, stream_cut 10`.
+        pub statuses: Option<String>,
         /// Time to first token, from the intended send: mean. Over finished requests.
         pub ttft_mean_s: Option<f64>,
         /// Lower bound of the 95 % interval of `ttft_mean_s`.
@@ -153,6 +157,28 @@ table! {
         pub e2e_p99_lo_s: Option<f64>,
         /// Upper bound of the 95 % interval of `e2e_p99_s`; null when n is too small for a finite one.
         pub e2e_p99_hi_s: Option<f64>,
+        /// Time to first token, from the intended send: median over finished requests only, whatever failed.
+        pub ttft_ok_p50_s: Option<f64>,
+        /// Time to first token, from the intended send: 95th percentile over finished requests only, whatever failed.
+        pub ttft_ok_p95_s: Option<f64>,
+        /// Time to first token, from the intended send: 99th percentile over finished requests only, whatever failed.
+        pub ttft_ok_p99_s: Option<f64>,
+        /// Time per output token after the first: median over finished requests only, whatever failed.
+        pub tpot_ok_p50_s: Option<f64>,
+        /// Time per output token after the first: 95th percentile over finished requests only, whatever failed.
+        pub tpot_ok_p95_s: Option<f64>,
+        /// Time per output token after the first: 99th percentile over finished requests only, whatever failed.
+        pub tpot_ok_p99_s: Option<f64>,
+        /// End-to-end latency, from the intended send: median over finished requests only, whatever failed.
+        pub e2e_ok_p50_s: Option<f64>,
+        /// End-to-end latency, from the intended send: 95th percentile over finished requests only, whatever failed.
+        pub e2e_ok_p95_s: Option<f64>,
+        /// End-to-end latency, from the intended send: 99th percentile over finished requests only, whatever failed.
+        pub e2e_ok_p99_s: Option<f64>,
+        /// Time to first token from the send: median over finished requests. Most tools show this one.
+        pub ttft_from_sent_p50_s: Option<f64>,
+        /// Time to first token from the send: 95th percentile over finished requests.
+        pub ttft_from_sent_p95_s: Option<f64>,
         /// Output tokens per second over the measured span.
         pub tok_s: Option<f64>,
         /// Finished requests per second over the measured span.
@@ -179,6 +205,28 @@ table! {
         pub prefix_hit_rate: Option<f64>,
         /// Requests preempted for want of KV blocks, counted each time.
         pub preemptions: Option<u64>,
+        /// Peak resident memory of the server's processes.
+        pub rss_peak_mb: Option<f64>,
+        /// Mean share of the time in which the busiest GPU worked.
+        pub gpu_use_mean: Option<f64>,
+        /// Mean power of all GPUs together.
+        pub power_mean_w: Option<f64>,
+        /// Delay of the client's sends behind the schedule: median.
+        pub lag_p50_s: Option<f64>,
+        /// Delay of the client's sends behind the schedule: 99th percentile.
+        pub lag_p99_s: Option<f64>,
+        /// Delay of the client's sends behind the schedule: maximum.
+        pub lag_max_s: Option<f64>,
+        /// Share of one processor core that the client used.
+        pub client_cpu: Option<f64>,
+        /// Tokens per event of the streams.
+        pub tokens_per_event: Option<f64>,
+        /// Version that the server states.
+        pub server_version: Option<String>,
+        /// What is odd about the trial, in sentences.
+        pub warnings: Option<String>,
+        /// Seed word of the prompts, new for every execution unless the protocol fixes it.
+        pub salt: Option<String>,
         /// GPUs that one replica occupies.
         pub gpus: u64,
         /// Price of one replica.

@@ -86,6 +86,8 @@ vocabulary! {
         Rejected = "rejected",
         /// Stopped early by the search.
         Aborted = "aborted",
+        /// More requests failed than a trial may have.
+        TooManyErrors = "too_many_errors",
     }
 }
 
@@ -114,20 +116,102 @@ vocabulary! {
 }
 
 vocabulary! {
-    /// How a request ended. Only `ok` feeds latencies; every other class counts as infinite.
+    /// How a request ended. Only `ok` feeds latencies; every class but `ok_short` beside it counts
+    /// as infinite.
     pub enum RequestStatus {
         /// All tokens arrived.
         Ok = "ok",
-        /// The client's time limit ran out.
-        Timeout = "timeout",
-        /// The server refused for load (HTTP 503 or 429) until the retries were used up.
-        Rejected = "rejected",
-        /// The server refused the request itself, for example a prompt that is too long.
-        Invalid = "invalid",
-        /// The stream broke.
-        Broken = "broken",
-        /// The trial ended before the request did, or an earlier turn of its session failed.
-        Unfinished = "unfinished",
+        /// The answer ended by itself before the length asked for, although the server was to ignore its end.
+        OkShort = "ok_short",
+        /// The host name has no address.
+        Dns = "dns",
+        /// Nothing listens at the address.
+        ConnectRefused = "connect_refused",
+        /// The connection was not made in time, or failed otherwise.
+        ConnectTimeout = "connect_timeout",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// The request could not be written whole.
+        SendFailed = "send_failed",
+        /// The server reset the connection.
+        ConnReset = "conn_reset",
+        /// The stream ended before its terminator.
+        StreamCut = "stream_cut",
+        /// The server refused the request itself (HTTP 4xx).
+        Http4xx = "http_4xx",
+        /// The server refused for load (HTTP 429).
+        Http429 = "http_429",
+        /// The server failed, or refused for load (HTTP 5xx).
+        Http5xx = "http_5xx",
+        /// The prompt, or prompt and answer, do not fit the context length.
+        ContextOverflow = "context_overflow",
+        /// An error inside a stream that began with HTTP 200.
+        SseError = "sse_error",
+        /// A line of the stream that is no answer.
+        SseGarbage = "sse_garbage",
+        /// The stream ended well and held no token.
+        Empty = "empty",
+        /// The stream ended cleanly, without a terminator or a reason to end.
+        NoTerminator = "no_terminator",
+        /// No first token in time.
+        TimeoutTtft = "timeout_ttft",
+        /// No further token in time.
+        TimeoutIdle = "timeout_idle",
+        /// Not finished in time.
+        TimeoutTotal = "timeout_total",
+        /// The trial ended before the request did.
+        CancelledByClient = "cancelled_by_client",
+        /// Not sent: as many requests were in flight as may be.
+        NotSentCap = "not_sent_cap",
+        /// Not sent: the trial was over, or the turn that it carries on failed.
+        NotSentLate = "not_sent_late",
+        /// The load generator's own fault, such as no file descriptor left.
+        ClientFault = "client_fault",
+    }
+}
+
+impl RequestStatus {
+    /// Whether one of the client's time limits ran out.
+    #[must_use]
+    pub const fn is_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::TimeoutTtft | Self::TimeoutIdle | Self::TimeoutTotal
+        )
+    }
+
+    /// Whether the server refused for load.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::Http429 | Self::Http5xx)
+    }
+
+    /// Whether the request itself was wrong: no server would have served it.
+    #[must_use]
+    pub const fn is_invalid(self) -> bool {
+        matches!(self, Self::Http4xx | Self::ContextOverflow)
+    }
+
+    /// Whether all that the server was asked for, or would give, arrived.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Ok | Self::OkShort)
+    }
+}
+
+vocabulary! {
+    /// Where the count of a request's output tokens comes from.
+    pub enum TokenSource {
+        /// The simulator, which makes them.
+        Simulator = "simulator",
+        /// The final `usage` of the answer.
+        Usage = "usage",
+        /// A `usage` on every event.
+        ContinuousUsage = "continuous_usage",
+        /// The server's own timings.
+        ServerTimings = "server_timings",
+        /// The number of events: an estimate.
+        Events = "events",
     }
 }
 

@@ -2,7 +2,7 @@ use crate::row::table;
 
 table! {
     /// One row per request to serve. A draw is one random realisation; draws share no randomness.
-    table "workload" version 1 key [draw, request_id];
+    table "workload" version 2 key [draw, request_id];
     pub struct WorkloadRow {
         /// Which realisation of the workload it belongs to, from 0.
         pub draw: u64,
@@ -16,6 +16,8 @@ table! {
         pub arrival_s: Option<f64>,
         /// Pause of a later turn after the end of the turn before; null for first turns.
         pub think_s: Option<f64>,
+        /// Whether the prompt carries on the conversation of the turn before, which it then needs; a user of a closed loop also starts new ones.
+        pub continues: bool,
         /// Tokens of the whole prompt, context of earlier turns included.
         pub prompt_tokens: u64,
         /// Tokens to generate.

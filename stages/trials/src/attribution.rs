@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn failed_and_warm_up_requests_and_unknown_parts_do_not_count() {
         let mut rows = with_queue(60);
-        rows[1].status = RequestStatus::Timeout;
+        rows[1].status = RequestStatus::TimeoutTotal;
         rows[2].warmup = true;
         rows[3].network_s = None;
         assert_eq!(attribute(&rows)[0].n, 57);

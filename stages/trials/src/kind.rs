@@ -56,7 +56,7 @@ impl StageKind for TrialsKind {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> schemars::Schema {

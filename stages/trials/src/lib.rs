@@ -19,6 +19,7 @@ mod percentile;
 mod protocol;
 mod quality;
 mod recommend;
+mod request_row;
 mod runner;
 #[cfg(test)]
 mod samples;

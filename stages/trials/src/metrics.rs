@@ -10,6 +10,8 @@ use crate::percentile::Distribution;
 pub(crate) struct Metrics {
     pub(crate) n: u64,
     pub(crate) n_ok: u64,
+    pub(crate) n_short: u64,
+    pub(crate) statuses: Option<String>,
     pub(crate) ttft: Distribution,
     pub(crate) tpot: Distribution,
     pub(crate) itl: Distribution,
@@ -20,6 +22,18 @@ pub(crate) struct Metrics {
     pub(crate) error_rate: Option<f64>,
     pub(crate) retry_rate: Option<f64>,
     pub(crate) prefix_hit_rate: Option<f64>,
+    pub(crate) tokens_per_event: Option<f64>,
+    /// Over finished requests only, as if nothing had failed.
+    pub(crate) ok: OfFinished,
+}
+
+/// Latencies of finished requests only.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct OfFinished {
+    pub(crate) ttft: Distribution,
+    pub(crate) tpot: Distribution,
+    pub(crate) e2e: Distribution,
+    pub(crate) ttft_from_sent: Distribution,
 }
 
 /// What the server put out per second of the measured span.
@@ -46,15 +60,21 @@ impl Metrics {
         }
         let n = measured.len();
         let ok: Vec<&RequestRow> = measured.iter().copied().filter(|r| is_ok(r)).collect();
-        let failed = n - ok.len();
-        let single = |value: fn(&RequestRow) -> Option<f64>| {
+        let short = measured
+            .iter()
+            .filter(|r| r.status == RequestStatus::OkShort);
+        let short = short.count();
+        let failed = n - ok.len() - short;
+        let with_failures = |value: fn(&RequestRow) -> Option<f64>, failed| {
             let values: Vec<[f64; 1]> = ok.iter().filter_map(|r| Some([value(r)?])).collect();
             Distribution::of(&values, failed)
         };
+        let single = |value| with_failures(value, failed);
+        let finished = |value| with_failures(value, 0);
         let gaps: Vec<&[f64]> = ok.iter().map(|r| r.itl_s.as_slice()).collect();
         let gaps_of_failed = gaps.iter().map(|g| g.len()).sum::<usize>() * failed / ok.len().max(1);
         let share = |count: usize| Some(count as f64 / n as f64);
-        let with = |status| measured.iter().filter(|r| r.status == status).count();
+        let timeouts = measured.iter().filter(|r| r.status.is_timeout()).count();
         let retries = measured
             .iter()
             .map(|r| r.attempts.saturating_sub(1))
@@ -62,16 +82,25 @@ impl Metrics {
         Self {
             n: n as u64,
             n_ok: ok.len() as u64,
+            n_short: short as u64,
+            statuses: Some(statuses(&measured)),
             ttft: single(|r| r.ttft_s),
             tpot: single(|r| r.tpot_s),
             itl: Distribution::of(&gaps, gaps_of_failed),
             e2e: single(|r| r.e2e_s),
             throughput: Throughput::of(requests, slo, last_arrival_s),
             slo_share: share(ok.iter().filter(|r| meets(slo, r)).count()),
-            timeout_rate: share(with(RequestStatus::Timeout)),
+            timeout_rate: share(timeouts),
             error_rate: share(failed),
             retry_rate: share(retries as usize),
             prefix_hit_rate: hit_rate(&ok),
+            tokens_per_event: tokens_per_event(&ok),
+            ok: OfFinished {
+                ttft: finished(|r| r.ttft_s),
+                tpot: finished(|r| r.tpot_s),
+                e2e: finished(|r| r.e2e_s),
+                ttft_from_sent: finished(|r| r.ttft_from_sent_s),
+            },
         }
     }
 
@@ -104,6 +133,21 @@ fn hit_rate(ok: &[&RequestRow]) -> Option<f64> {
         .filter_map(|r| Some((r.cached_tokens?, r.prompt_tokens)));
     let (cached, prompt) = known.fold((0, 0), |(cached, prompt), (c, p)| (cached + c, prompt + p));
     (prompt > 0).then(|| cached as f64 / prompt as f64)
+}
+
+fn tokens_per_event(ok: &[&RequestRow]) -> Option<f64> {
+    let known = ok.iter().filter_map(|r| Some((r.output_tokens, r.events?)));
+    let (tokens, events) = known.fold((0, 0), |(t, e), (tokens, events)| (t + tokens, e + events));
+    (events > 0).then(|| tokens as f64 / events as f64)
+}
+
+/// Requests by how they ended, as `ok 190, stream_cut 10`.
+fn statuses(measured: &[&RequestRow]) -> String {
+    let counts = RequestStatus::ALL.iter().filter_map(|status| {
+        let count = measured.iter().filter(|r| r.status == *status).count();
+        (count > 0).then(|| format!("{status} {count}"))
+    });
+    counts.collect::<Vec<String>>().join(", ")
 }
 
 impl Throughput {
@@ -234,9 +278,9 @@ mod tests {
     fn failures_make_high_percentiles_null_and_miss_the_objectives() {
         let mut rows = steady(100);
         for (row, status) in rows.iter_mut().zip([
-            RequestStatus::Timeout,
-            RequestStatus::Timeout,
-            RequestStatus::Rejected,
+            RequestStatus::TimeoutTotal,
+            RequestStatus::TimeoutIdle,
+            RequestStatus::Http5xx,
         ]) {
             row.status = status;
             row.attempts = 3;
@@ -286,7 +330,7 @@ mod tests {
         assert_eq!(Metrics::of(&[], &Slo::default(), 0.0), Metrics::default());
         let mut rows = steady(30);
         for row in &mut rows {
-            row.status = RequestStatus::Timeout;
+            row.status = RequestStatus::TimeoutTtft;
         }
         let metrics = Metrics::of(&rows, &Slo::default(), 29.0);
         assert_eq!((metrics.n, metrics.n_ok), (30, 0));
@@ -304,7 +348,7 @@ mod tests {
         ) {
             let rows = parts.iter().enumerate().map(|(i, &(ttft, decode, ok))| {
                 let mut row = request(i as u64, i as f64 / 4.0, ttft, decode, 20);
-                row.status = if ok { RequestStatus::Ok } else { RequestStatus::Broken };
+                row.status = if ok { RequestStatus::Ok } else { RequestStatus::StreamCut };
                 row
             });
             let rows: Vec<RequestRow> = rows.collect();

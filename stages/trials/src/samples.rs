@@ -1,6 +1,9 @@
 //! Rows for tests.
 
-use sbt_schemas::{Provenance, RequestRow, RequestStatus};
+use sbt_schemas::{Provenance, RequestRow, RequestStatus, WorkloadRow};
+
+use crate::request_row::unsent;
+use crate::trial_row::Identity;
 
 /// A request that finished: its tokens came evenly between the first and the end.
 pub(crate) fn request(
@@ -12,15 +15,34 @@ pub(crate) fn request(
 ) -> RequestRow {
     let gaps = output_tokens - 1;
     let gap = decode_s / gaps as f64;
-    RequestRow {
+    let trial = Identity {
         trial_key: "key".to_owned(),
         config_id: "config".to_owned(),
         config_name: "name".to_owned(),
+        config: "{}".to_owned(),
+        backend: "simulator".to_owned(),
+        draw: 0,
+        rate_scale: 1.0,
+        gpus: 1,
+        usd_per_gpu_hour: None,
+    };
+    let asked = WorkloadRow {
         draw: 0,
         request_id: id,
+        session: id,
+        turn: 0,
+        arrival_s: Some(intended_s),
+        think_s: None,
+        continues: false,
+        prompt_tokens: 100,
+        output_tokens,
+        prefix_block_ids: Vec::new(),
+        prefix_block_tokens: 16,
         category: "chat".to_owned(),
+        prompt: None,
+    };
+    RequestRow {
         status: RequestStatus::Ok,
-        warmup: false,
         intended_s,
         sent_s: Some(intended_s),
         first_token_s: Some(intended_s + ttft_s),
@@ -29,7 +51,6 @@ pub(crate) fn request(
         tpot_s: Some(gap),
         e2e_s: Some(ttft_s + decode_s),
         attempts: 1,
-        prompt_tokens: 100,
         cached_tokens: Some(0),
         output_tokens,
         queue_s: Some(ttft_s / 2.0),
@@ -39,6 +60,6 @@ pub(crate) fn request(
         network_s: Some(0.0),
         preemptions: Some(0),
         itl_s: vec![gap; gaps as usize],
-        provenance: Provenance::Simulated,
+        ..unsent(&trial, &asked, Provenance::Simulated)
     }
 }

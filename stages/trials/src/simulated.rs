@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::draw::Draw;
 use crate::metrics::Metrics;
+use crate::request_row::unsent;
 use crate::steady::overload;
-use crate::trial_row::{Identity, ServerState, trial_row};
+use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
 
 /// A simulated machine and the server on it, resolved.
@@ -120,14 +121,13 @@ impl Simulated {
     }
 
     fn unserved(&self, key: Digest, spec: &TrialSpec, outcome: Outcome, reason: String) -> Trial {
-        let nothing = (&Metrics::default(), ServerState::default());
         Trial {
             row: trial_row(
                 self.named(key, spec),
-                outcome,
-                Some(reason),
-                nothing.0,
-                nothing.1,
+                (outcome, Some(reason)),
+                &Metrics::default(),
+                ServerState::default(),
+                Execution::default(),
             ),
             requests: Vec::new(),
         }
@@ -149,6 +149,7 @@ impl Simulated {
             kv_peak: Some(run.kv_peak),
             kv_cache_tokens: Some(memory.kv_cache_tokens),
             preemptions: Some(run.preemptions),
+            ..ServerState::default()
         };
         let warm = warmup(&run.requests, protocol.warmup_requests);
         let served = draw.rows.iter().zip(run.requests).zip(warm);
@@ -167,7 +168,13 @@ impl Simulated {
             Outcome::Ok
         };
         Trial {
-            row: trial_row(identity, outcome, reason, &metrics, state),
+            row: trial_row(
+                identity,
+                (outcome, reason),
+                &metrics,
+                state,
+                Execution::default(),
+            ),
             requests,
         }
     }
@@ -224,6 +231,7 @@ fn requests(draw: &Draw, rate_scale: f64) -> Vec<Request> {
                 None => row.arrival_s.unwrap_or(0.0) / rate_scale,
             },
             after: *before,
+            continues: row.continues,
             prompt_tokens: tokens(row.prompt_tokens),
             output_tokens: tokens(row.output_tokens),
             block_ids: row.prefix_block_ids.clone(),
@@ -263,33 +271,26 @@ fn warmup(served: &[Served], requests: u64) -> Vec<bool> {
 }
 
 fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRow {
-    let since_intended = |time: Option<f64>| time.map(|time| time - served.intended_s);
+    let since = |start: Option<f64>, time: Option<f64>| Some(time? - start?);
+    let intended = Some(served.intended_s);
     let ok = served.status == RequestStatus::Ok;
     let gaps = served.output_tokens.saturating_sub(1);
-    let decode_s = served
-        .end_s
-        .zip(served.first_token_s)
-        .map(|(end, first)| end - first);
+    let decode_s = since(served.first_token_s, served.end_s);
     RequestRow {
-        trial_key: trial.trial_key.clone(),
-        config_id: trial.config_id.clone(),
-        config_name: trial.config_name.clone(),
-        draw: trial.draw,
-        request_id: row.request_id,
-        category: row.category.clone(),
         status: served.status,
-        warmup: false,
         intended_s: served.intended_s,
+        dispatched_s: served.sent_s,
         sent_s: served.sent_s,
         first_token_s: served.first_token_s,
         end_s: served.end_s,
-        ttft_s: since_intended(served.first_token_s),
+        ttft_s: since(intended, served.first_token_s),
+        ttft_from_sent_s: since(served.sent_s, served.first_token_s),
         tpot_s: decode_s
             .filter(|_| ok && gaps > 0)
             .map(|decode| decode / gaps as f64),
-        e2e_s: since_intended(served.end_s).filter(|_| ok),
+        e2e_s: since(intended, served.end_s).filter(|_| ok),
+        e2e_from_sent_s: since(served.sent_s, served.end_s).filter(|_| ok),
         attempts: served.attempts,
-        prompt_tokens: row.prompt_tokens,
         cached_tokens: Some(served.cached_tokens),
         output_tokens: served.output_tokens,
         queue_s: served.queue_s,
@@ -299,6 +300,6 @@ fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRo
         network_s: served.network_s,
         preemptions: Some(served.preemptions),
         itl_s: served.itl_s,
-        provenance: Provenance::Simulated,
+        ..unsent(trial, row, Provenance::Simulated)
     }
 }

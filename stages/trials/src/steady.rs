@@ -30,14 +30,14 @@ pub(crate) fn overload(measured: &[&RequestRow], last_arrival_s: f64) -> Option<
 /// and ran out of time is slow, and may be so on an idle server.
 fn lost(measured: &[&RequestRow]) -> Option<String> {
     let offered = measured.iter().filter(|r| r.sent_s.is_some());
-    let offered: Vec<_> = offered
-        .filter(|r| r.status != RequestStatus::Invalid)
-        .collect();
-    let lost = offered.iter().filter(|r| match r.status {
-        RequestStatus::Timeout | RequestStatus::Unfinished => r.first_token_s.is_none(),
-        RequestStatus::Rejected => true,
-        RequestStatus::Ok | RequestStatus::Invalid | RequestStatus::Broken => false,
-    });
+    let offered: Vec<_> = offered.filter(|r| !r.status.is_invalid()).collect();
+    let in_vain = |r: &&&&RequestRow| {
+        let ran_out = r.status.is_timeout() || r.status == RequestStatus::CancelledByClient;
+        ran_out && r.first_token_s.is_none()
+    };
+    let lost = offered
+        .iter()
+        .filter(|r| r.status.is_refusal() || in_vain(r));
     let (offered, lost) = (offered.len(), lost.count());
     let share = lost as f64 / offered as f64;
     (offered > 0 && share > 1.0 - LEAST_COMPLETED).then(|| {
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn requests_without_a_token_are_overload_from_three_percent() {
         let mut rows = with_ttft(100, |_| 0.1);
-        fail(&mut rows[10..13], RequestStatus::Timeout);
+        fail(&mut rows[10..13], RequestStatus::TimeoutTotal);
         assert_eq!(verdict(&rows, 99.0), None);
-        fail(&mut rows[20..22], RequestStatus::Rejected);
+        fail(&mut rows[20..22], RequestStatus::Http5xx);
         let reason = verdict(&rows, 99.0).unwrap();
         assert!(reason.contains("5 of 100 requests (5.0 %)"), "{reason}");
     }
@@ -158,12 +158,12 @@ mod tests {
     #[test]
     fn slow_answers_invalid_requests_and_unsent_turns_are_no_overload() {
         let mut rows = with_ttft(100, |_| 0.1);
-        fail(&mut rows[10..40], RequestStatus::Invalid);
+        fail(&mut rows[10..40], RequestStatus::ContextOverflow);
         for row in &mut rows[40..60] {
-            row.status = RequestStatus::Timeout;
+            row.status = RequestStatus::TimeoutTotal;
         }
         for row in &mut rows[60..80] {
-            row.status = RequestStatus::Unfinished;
+            row.status = RequestStatus::NotSentLate;
             row.sent_s = None;
         }
         assert_eq!(verdict(&rows, 99.0), None);

@@ -23,21 +23,45 @@ pub(crate) struct Identity {
 }
 
 /// What the server itself showed.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ServerState {
     pub(crate) vram_peak_mb: Option<f64>,
     pub(crate) kv_peak: Option<f64>,
     pub(crate) kv_cache_tokens: Option<u64>,
     pub(crate) preemptions: Option<u64>,
+    pub(crate) rss_peak_mb: Option<f64>,
+    pub(crate) gpu_use_mean: Option<f64>,
+    pub(crate) power_mean_w: Option<f64>,
+    pub(crate) version: Option<String>,
 }
 
-/// The row of a simulated trial.
+/// When and how a trial was measured; none of it for a simulated one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Execution {
+    /// RFC 3339, UTC. A trial that has it is a measured one.
+    pub(crate) started_at: Option<String>,
+    pub(crate) wall_s: Option<f64>,
+    pub(crate) lag: Option<Lag>,
+    pub(crate) client_cpu: Option<f64>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) salt: Option<String>,
+}
+
+/// Delay of the client's sends behind the schedule.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Lag {
+    pub(crate) p50_s: f64,
+    pub(crate) p99_s: f64,
+    pub(crate) max_s: f64,
+}
+
+/// The row of a trial.
 pub(crate) fn trial_row(
     identity: Identity,
-    outcome: Outcome,
-    reason: Option<String>,
+    (outcome, reason): (Outcome, Option<String>),
     metrics: &Metrics,
     server: ServerState,
+    execution: Execution,
 ) -> TrialRow {
     let cost_usd_h = identity
         .usd_per_gpu_hour
@@ -57,11 +81,16 @@ pub(crate) fn trial_row(
         rate_scale: identity.rate_scale,
         outcome,
         reason,
-        provenance: Provenance::Simulated,
-        started_at: None,
-        wall_s: None,
+        provenance: match execution.started_at {
+            Some(_) => Provenance::Measured,
+            None => Provenance::Simulated,
+        },
+        started_at: execution.started_at,
+        wall_s: execution.wall_s,
         n: metrics.n,
         n_ok: metrics.n_ok,
+        n_short: metrics.n_short,
+        statuses: metrics.statuses.clone(),
         ttft_mean_s: metrics.ttft.mean.value,
         ttft_mean_lo_s: metrics.ttft.mean.low,
         ttft_mean_hi_s: metrics.ttft.mean.high,
@@ -122,6 +151,17 @@ pub(crate) fn trial_row(
         e2e_p99_s: metrics.e2e.p99.value,
         e2e_p99_lo_s: metrics.e2e.p99.low,
         e2e_p99_hi_s: metrics.e2e.p99.high,
+        ttft_ok_p50_s: metrics.ok.ttft.p50.value,
+        ttft_ok_p95_s: metrics.ok.ttft.p95.value,
+        ttft_ok_p99_s: metrics.ok.ttft.p99.value,
+        tpot_ok_p50_s: metrics.ok.tpot.p50.value,
+        tpot_ok_p95_s: metrics.ok.tpot.p95.value,
+        tpot_ok_p99_s: metrics.ok.tpot.p99.value,
+        e2e_ok_p50_s: metrics.ok.e2e.p50.value,
+        e2e_ok_p95_s: metrics.ok.e2e.p95.value,
+        e2e_ok_p99_s: metrics.ok.e2e.p99.value,
+        ttft_from_sent_p50_s: metrics.ok.ttft_from_sent.p50.value,
+        ttft_from_sent_p95_s: metrics.ok.ttft_from_sent.p95.value,
         tok_s: throughput.map(|t| t.tok_s),
         rps: throughput.map(|t| t.rps),
         goodput_rps: throughput.map(|t| t.goodput_rps),
@@ -135,6 +175,17 @@ pub(crate) fn trial_row(
         kv_cache_tokens: server.kv_cache_tokens,
         prefix_hit_rate: metrics.prefix_hit_rate,
         preemptions: server.preemptions,
+        rss_peak_mb: server.rss_peak_mb,
+        gpu_use_mean: server.gpu_use_mean,
+        power_mean_w: server.power_mean_w,
+        lag_p50_s: execution.lag.map(|lag| lag.p50_s),
+        lag_p99_s: execution.lag.map(|lag| lag.p99_s),
+        lag_max_s: execution.lag.map(|lag| lag.max_s),
+        client_cpu: execution.client_cpu,
+        tokens_per_event: metrics.tokens_per_event,
+        server_version: server.version,
+        warnings: (!execution.warnings.is_empty()).then(|| execution.warnings.join(" ")),
+        salt: execution.salt,
         gpus: identity.gpus,
         cost_usd_h,
         cost_per_mtok: per_mtok(throughput.map(|t| t.tok_s)),

@@ -139,6 +139,7 @@ impl<'a> Drawing<'a> {
             conversation.turn(user_tokens, output_tokens, limit, &mut self.ids);
         Turn {
             think_s,
+            continues: index > 0 && profile.sessions.context != Context::None,
             prompt_tokens,
             output_tokens,
             block_ids,

@@ -70,6 +70,8 @@ pub(crate) struct Session {
 pub(crate) struct Turn {
     /// Pause after the turn before; without meaning for a first turn.
     pub(crate) think_s: f64,
+    /// Whether the prompt holds the turn before and its answer.
+    pub(crate) continues: bool,
     pub(crate) prompt_tokens: u64,
     pub(crate) output_tokens: u64,
     pub(crate) block_ids: Vec<u64>,
@@ -90,6 +92,7 @@ pub(crate) fn rows(draw: u64, block_tokens: u64, mut sessions: Vec<Session>) -> 
             turn: index,
             arrival_s: (index == 0).then_some(arrival_s),
             think_s: (index > 0).then(|| microseconds(turn.think_s)),
+            continues: turn.continues,
             prompt_tokens: turn.prompt_tokens,
             output_tokens: turn.output_tokens,
             prefix_block_ids: turn.block_ids,

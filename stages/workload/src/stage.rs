@@ -27,7 +27,7 @@ impl StageKind for WorkloadKind {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> schemars::Schema {

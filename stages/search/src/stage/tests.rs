@@ -22,6 +22,7 @@ fn workload() -> Vec<WorkloadRow> {
         turn: 0,
         arrival_s: Some(id as f64 * 0.25),
         think_s: None,
+        continues: false,
         prompt_tokens: 200 + id % 7,
         output_tokens: 20 + id % 5,
         prefix_block_ids: Vec::new(),

@@ -134,6 +134,7 @@ mod tests {
         Request {
             start_s: 0.0,
             after: None,
+            continues: false,
             prompt_tokens: 64,
             output_tokens: 1,
             block_ids: ids.to_vec(),

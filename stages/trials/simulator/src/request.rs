@@ -6,6 +6,8 @@ pub struct Request {
     pub start_s: f64,
     /// Index of the turn before, in the same slice and before this one.
     pub after: Option<usize>,
+    /// Whether it needs the answer of the turn before: it is not sent when that one failed.
+    pub continues: bool,
     /// Tokens of the whole prompt.
     pub prompt_tokens: u32,
     /// Tokens to generate.

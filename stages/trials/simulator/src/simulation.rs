@@ -178,7 +178,7 @@ impl<'a> Simulation<'a> {
             Happening::Received if current => self.receive(request, attempt, at_s),
             Happening::TimedOut if current => {
                 self.scheduler.abort(request);
-                self.fail_attempt(request, at_s, RequestStatus::Timeout);
+                self.fail_attempt(request, at_s, RequestStatus::TimeoutTotal);
             }
             Happening::Received | Happening::TimedOut => {}
         }
@@ -201,13 +201,13 @@ impl<'a> Simulation<'a> {
     fn receive(&mut self, request: u32, attempt: u32, at_s: f64) {
         let prompt = self.requests[request as usize].prompt_tokens;
         if prompt == 0 || prompt >= self.rules.max_model_len {
-            self.end(request, at_s, RequestStatus::Invalid);
+            self.end(request, at_s, RequestStatus::ContextOverflow);
         } else if self
             .rules
             .max_queued
             .is_some_and(|most| self.scheduler.waiting() >= most)
         {
-            self.fail_attempt(request, at_s, RequestStatus::Rejected);
+            self.fail_attempt(request, at_s, RequestStatus::Http5xx);
         } else {
             self.scheduler.receive(request, attempt, at_s);
         }
@@ -253,35 +253,38 @@ impl<'a> Simulation<'a> {
         served.status = status;
         served.end_s = Some(at_s);
         served.preemptions = u64::from(self.scheduler.sequences[request as usize].preemptions);
-        for i in 0..self.followers[request as usize].len() {
-            let next = self.followers[request as usize][i];
-            if status == RequestStatus::Ok {
-                let pause_s = self.requests[next as usize].start_s;
-                self.agenda
-                    .plan(at_s + pause_s, next, 0, Happening::Intended);
-            } else {
-                self.give_up(next, at_s);
-            }
-        }
+        self.follow(request, at_s, status);
         if let Some(waiting) = self.places.leave() {
             self.send(waiting, at_s);
         }
     }
 
-    /// A turn whose conversation broke is never sent, nor are those after it.
+    /// Plans what follows a request that ended.
+    fn follow(&mut self, request: u32, at_s: f64, status: RequestStatus) {
+        for i in 0..self.followers[request as usize].len() {
+            let next = self.followers[request as usize][i];
+            let follower = &self.requests[next as usize];
+            if status == RequestStatus::Ok || !follower.continues {
+                let due_s = at_s + follower.start_s;
+                self.agenda.plan(due_s, next, 0, Happening::Intended);
+            } else {
+                self.give_up(next, at_s);
+            }
+        }
+    }
+
+    /// A turn whose conversation broke is never sent, nor are those that carry it on.
     fn give_up(&mut self, request: u32, at_s: f64) {
         let served = &mut self.served[request as usize];
         served.intended_s = at_s;
         served.end_s = Some(at_s);
-        for i in 0..self.followers[request as usize].len() {
-            self.give_up(self.followers[request as usize][i], at_s);
-        }
+        self.follow(request, at_s, RequestStatus::NotSentLate);
     }
 }
 
 fn unsent() -> Served {
     Served {
-        status: RequestStatus::Unfinished,
+        status: RequestStatus::NotSentLate,
         intended_s: 0.0,
         sent_s: None,
         first_token_s: None,

@@ -27,6 +27,7 @@ fn request(start_s: f64, prompt: u32, output: u32) -> Request {
     Request {
         start_s,
         after: None,
+        continues: false,
         prompt_tokens: prompt,
         output_tokens: output,
         block_ids: Vec::new(),
@@ -260,6 +261,7 @@ fn next_turn_waits_for_the_one_before_and_finds_its_blocks() {
     let second = Request {
         start_s: 0.7,
         after: Some(0),
+        continues: true,
         block_ids: ids,
         ..request(0.0, 320, 10)
     };
@@ -282,15 +284,16 @@ fn time_limit_retries_and_then_gives_up() {
         request(0.0, 900, 100),
         Request {
             after: Some(0),
+            continues: true,
             ..request(0.1, 10, 10)
         },
     ];
     let run = server(&small()).simulate(&turns, &client);
-    assert_eq!(run.requests[0].status, RequestStatus::Timeout);
+    assert_eq!(run.requests[0].status, RequestStatus::TimeoutTotal);
     assert_eq!(run.requests[0].attempts, 3);
     assert!((run.requests[0].end_s.unwrap() - (3.0 * 0.05 + 0.1 + 0.2)).abs() < 1e-9);
     assert_eq!(run.requests[1].sent_s, None);
-    assert_eq!(run.requests[1].status, RequestStatus::Unfinished);
+    assert_eq!(run.requests[1].status, RequestStatus::NotSentLate);
 }
 
 #[test]
@@ -328,8 +331,8 @@ fn full_queue_refuses_and_too_long_prompts_are_invalid() {
     burst.push(request(0.0, 0, 5));
     let run = server(&config).simulate(&burst, &Client::default());
     let count = |status| run.requests.iter().filter(|s| s.status == status).count();
-    assert_eq!(count(RequestStatus::Invalid), 2);
-    assert!(count(RequestStatus::Rejected) >= 2);
+    assert_eq!(count(RequestStatus::ContextOverflow), 2);
+    assert!(count(RequestStatus::Http5xx) >= 2);
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn simulated(run: &str, gpu: &Gpu) -> Option<Means> {
         .map(|row| Request {
             start_s: row["timestamp"].as_f64().unwrap() / 1e3,
             after: None,
+            continues: false,
             prompt_tokens: row["input_length"].as_u64().unwrap() as u32,
             output_tokens: row["output_length"].as_u64().unwrap() as u32,
             block_ids: row["hash_ids"]

@@ -210,7 +210,7 @@ fn trial(fields: Value) -> TrialRow {
     let mut row = json!({
         "trial_key": "k", "config_id": "c", "config_name": "name", "config": "{}",
         "backend": "simulator", "draw": 0, "rate_scale": 1.0, "outcome": "ok",
-        "provenance": "simulated", "n": 10, "n_ok": 10, "gpus": 1,
+        "provenance": "simulated", "n": 10, "n_ok": 10, "n_short": 0, "gpus": 1,
     });
     let into = row.as_object_mut().unwrap();
     into.extend(fields.as_object().unwrap().clone());

@@ -53,6 +53,7 @@ pub(crate) fn workload(draws: u64, sessions: u64) -> Vec<WorkloadRow> {
         turn,
         arrival_s: (turn == 0).then_some(session as f64 * 0.5 + draw as f64 * 0.1),
         think_s: (turn == 1).then_some(0.25),
+        continues: turn == 1,
         prompt_tokens: 200 + 100 * turn + session % 7,
         output_tokens: 20 + session % 5,
         prefix_block_ids: Vec::new(),

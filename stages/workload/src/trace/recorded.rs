@@ -59,8 +59,12 @@ pub(crate) fn sessions(requests: Vec<Request>) -> Vec<Session> {
             known.insert(key, (index, end_s));
         }
         let pause_s = earlier.map_or(0.0, |(_, end_s)| (request.arrival_s - end_s).max(0.0));
+        let before = earlier.and_then(|(index, _)| sessions.get(index)?.turns.last());
         let turn = Turn {
             think_s: request.think_s.unwrap_or(pause_s),
+            continues: before.is_some_and(|turn| {
+                turn.prompt_tokens + turn.output_tokens <= request.prompt_tokens
+            }),
             prompt_tokens: request.prompt_tokens,
             output_tokens: request.output_tokens,
             block_ids: request.block_ids,

@@ -155,6 +155,7 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched<'_>
         .map(|asked| Request {
             start_s: 0.0,
             after: None,
+            continues: false,
             prompt_tokens: asked.prompt,
             output_tokens: asked.output,
             block_ids: (0..6).map(|block| asked.group * 100 + block).collect(),
