@@ -74,6 +74,15 @@ fn default_stagger_s() -> f64 {
 }
 
 impl Arrival {
+    /// A closed loop of users without pauses.
+    pub(crate) fn closed_loop(users: u64) -> Self {
+        Self::ClosedLoop {
+            users,
+            pause_s: 0.0,
+            stagger_s: default_stagger_s(),
+        }
+    }
+
     /// Mean requests per second over a whole cycle; none where the kind has no rate of its own.
     pub(crate) fn mean_rps(&self) -> Option<f64> {
         match *self {

@@ -12,6 +12,7 @@ mod prefix;
 mod problems;
 mod profile;
 mod session;
+mod shorthand;
 mod stage;
 mod streams;
 mod timing;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use sbt_engine::{FileParam, ParamError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -5,13 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::arrival::Arrival;
 use crate::problems::Problems;
 use crate::profile::Profile;
+use crate::shorthand::profile_or_name;
 
 /// `with` of a workload stage: a profile to draw from, or a trace to take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct WorkloadParams {
-    /// What to draw; not used when a trace is given.
+    /// What to draw, or the name of one of `profiles`; not used when a trace is given.
+    #[schemars(schema_with = "profile_or_name")]
     pub profile: Option<Profile>,
+    /// Profiles that `profile` may name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, Profile>,
+    /// Tokens of every prompt, instead of the profile's; 0 leaves them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub prompt_tokens: u64,
+    /// Tokens of every answer, instead of the profile's; 0 leaves them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub output_tokens: u64,
+    /// Users of a closed loop, instead of the arrivals; 0 leaves them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub users: u64,
     /// Requests of one draw.
     pub requests: u64,
     /// Independent realisations. A search measures on draw 0; the winners are confirmed on the
@@ -24,7 +40,7 @@ pub struct WorkloadParams {
     /// Factor on the rate of first turns: 2 makes them come twice as fast. Pauses stay.
     pub rate_scale: f64,
     /// Mean requests per second to which the rate is scaled instead. Each draw of a trace is
-    /// stretched to have exactly this rate.
+    /// stretched to have exactly this rate. 0 leaves the rate.
     pub target_rps: Option<f64>,
     /// Path of a trace; empty for none. It may be compressed with gzip.
     pub trace: String,
@@ -52,6 +68,10 @@ pub struct WorkloadParams {
     pub max_prompt_tokens: Option<u64>,
     /// Requests of a trace with longer answers are dropped.
     pub max_output_tokens: Option<u64>,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a trace is written.
@@ -125,6 +145,10 @@ impl Default for WorkloadParams {
     fn default() -> Self {
         Self {
             profile: None,
+            profiles: BTreeMap::new(),
+            prompt_tokens: 0,
+            output_tokens: 0,
+            users: 0,
             requests: 400,
             draws: 6,
             seed: 0,

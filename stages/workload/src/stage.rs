@@ -9,6 +9,7 @@ use crate::params::WorkloadParams;
 use crate::prefix::BLOCK_TOKENS;
 use crate::profile::Profile;
 use crate::session::{Session, rows};
+use crate::shorthand::with_named_profile;
 use crate::streams::Streams;
 use crate::timing::Timing;
 use crate::trace::{self, Content, Source};
@@ -39,7 +40,8 @@ impl StageKind for WorkloadKind {
     }
 
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
-        let params: WorkloadParams = parse_params(with)?;
+        let params: WorkloadParams = parse_params(&with_named_profile(with)?)?;
+        let params = params.written_out()?;
         params.check()?;
         Ok(Box::new(WorkloadStage { params }))
     }
