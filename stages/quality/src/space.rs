@@ -86,8 +86,12 @@ fn values(kind: &KnobKind, dimension: &Value) -> Result<Vec<Knob>, String> {
         (KnobKind::Int { .. } | KnobKind::Float { .. }, _) => Ok(Vec::new()),
         (KnobKind::Bool, Value::Bool(value)) => Ok(vec![Knob::Bool(*value)]),
         (KnobKind::Bool, _) => Ok(vec![Knob::Bool(false), Knob::Bool(true)]),
-        (KnobKind::Choice(_), Value::String(value)) => Ok(vec![Knob::Text(value.clone())]),
-        (KnobKind::Choice(_), _) => Err(format!("expected a list of values: {kind}")),
+        (KnobKind::Choice(_) | KnobKind::Text, Value::String(value)) => {
+            Ok(vec![Knob::Text(value.clone())])
+        }
+        (KnobKind::Choice(_) | KnobKind::Text, _) => {
+            Err(format!("expected a list of values: {kind}"))
+        }
     }
 }
 

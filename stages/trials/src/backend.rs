@@ -31,6 +31,16 @@ pub struct SimulatorBackend {
     pub usd_per_gpu_hour: Option<f64>,
 }
 
+impl SimulatorBackend {
+    fn problem_of_server(&self) -> Option<String> {
+        match ServerSpec::named(&self.server) {
+            Ok(server) if server.simulated => None,
+            Ok(server) => Some(format!("the simulator does not model {}", server.name)),
+            Err(unknown) => Some(unknown),
+        }
+    }
+}
+
 impl Backend {
     /// Everything that is wrong with a backend, with `path` leading to it.
     #[must_use]
@@ -41,7 +51,7 @@ impl Backend {
             let at = |message| ParamError::at(&[path, &[key]].concat(), message);
             problems.extend(error.map(at));
         };
-        note("server", ServerSpec::named(&simulator.server).err());
+        note("server", simulator.problem_of_server());
         note("model", simulator.model.resolve().err());
         note("gpu", simulator.gpu.resolve().err());
         note(
@@ -146,9 +156,25 @@ mod tests {
     }
 
     #[test]
+    fn server_that_the_simulator_does_not_model_is_a_problem() {
+        let mut backend = backend(json!("llama-3.1-8b")).unwrap();
+        let Backend::Simulator(simulator) = &mut backend;
+        simulator.server = "llamacpp".to_owned();
+        let problems = backend.problems(&[]);
+        assert_eq!(problems[0].message, "the simulator does not model llamacpp");
+    }
+
+    #[test]
     fn every_default_of_the_simulated_server_is_modelled() {
         let backend = backend(json!("llama-3.1-8b")).unwrap();
-        let not_modelled = ["prefill_schedule_interval", "stream_interval"];
+        let not_modelled = [
+            "dtype",
+            "optimization_level",
+            "performance_mode",
+            "prefill_schedule_interval",
+            "scheduling_policy",
+            "stream_interval",
+        ];
         for (name, knob) in &ServerSpec::named("vllm").unwrap().knobs {
             if let Some(value) = &knob.default {
                 let modelled = backend.check(name, value).is_ok();

@@ -43,4 +43,7 @@ pub use kind::TrialsKind;
 pub use protocol::{ClientLimits, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
-pub use server::{KnobKind, KnobSpec, Rule, ServerSpec};
+pub use server::{
+    Api, FailurePattern, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset,
+    Rule, ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
+};

@@ -90,7 +90,11 @@ impl KnobKind {
             (Self::Float { min, max }, Knob::Float(v)) => (min..=max).contains(&v),
             (Self::Float { min, max }, Knob::Int(v)) => (*min..=*max).contains(&(*v as f64)),
             (Self::Choice(words), Knob::Text(v)) => words.contains(v),
-            (Self::Bool | Self::Int { .. } | Self::Float { .. } | Self::Choice(_), _) => false,
+            (Self::Text, Knob::Text(_)) => true,
+            (
+                Self::Bool | Self::Int { .. } | Self::Float { .. } | Self::Choice(_) | Self::Text,
+                _,
+            ) => false,
         }
     }
 }
@@ -252,7 +256,8 @@ mod tests {
                 }
             }
             for (name, knob) in &server.knobs {
-                assert_eq!(format!("--{}", name.replace('_', "-")), knob.flag);
+                let flag = format!("--{}", name.replace('_', "-"));
+                assert!([flag, format!("{{{name}}}")].contains(&knob.flag), "{name}");
                 assert!(
                     knob.default.is_some() || knob.default_about.is_some(),
                     "{name}"

@@ -1,5 +1,8 @@
+mod api;
 mod check;
+mod failure;
 mod launch;
+mod version;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,8 +14,18 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::Knob;
 
+pub use api::{Api, Metrics, Readiness, RequestForm, Reset, TimingsForm, TokenizeForm};
+pub use failure::FailurePattern;
+pub use launch::{Launch, Place};
+pub use version::{Version, model_identity};
+
 /// The embedded server files. To add a server: its file, and its line here.
-const FILES: &[&str] = &[include_str!("../../servers/vllm.toml")];
+const FILES: &[&str] = &[
+    include_str!("../../servers/vllm.toml"),
+    include_str!("../../servers/sglang.toml"),
+    include_str!("../../servers/llamacpp.toml"),
+    include_str!("../../servers/openai.toml"),
+];
 
 static SERVERS: LazyLock<Vec<ServerSpec>> = LazyLock::new(|| {
     let parse = |text: &&str| ServerSpec::parse(text).expect("a test parses every embedded file");
@@ -27,14 +40,34 @@ pub struct ServerSpec {
     pub name: String,
     /// Version whose behaviour the file describes.
     pub version: String,
-    /// Words that start the server; `{model}` stands for the model's identity.
-    pub command: Vec<String>,
+    /// What it is, in one line.
+    pub about: String,
+    /// Whether the simulator models its scheduler.
+    #[serde(default)]
+    pub simulated: bool,
     /// GPUs that one replica occupies: an expression over knobs.
     pub replica_gpus: String,
+    /// How it is started; none for an endpoint that runs already.
+    #[serde(default)]
+    pub launch: Option<Launch>,
+    /// When it is ready.
+    pub ready: Readiness,
+    /// How it tells its version.
+    #[serde(default)]
+    pub version_command: Option<Version>,
+    /// What it answers.
+    pub api: Api,
+    /// What it counts.
+    #[serde(default)]
+    pub metrics: Metrics,
+    /// What its log says about its end; the first that occurs counts.
+    #[serde(default)]
+    pub failures: Vec<FailurePattern>,
     /// Knobs under the server's own names (snake case of the flag).
-    #[serde(deserialize_with = "in_file_order")]
+    #[serde(default, deserialize_with = "in_file_order")]
     pub knobs: BTreeMap<String, KnobSpec>,
     /// Rules between knobs.
+    #[serde(default)]
     pub rules: Vec<Rule>,
     /// Of the file's text, for keys.
     #[serde(skip)]
@@ -48,7 +81,8 @@ pub struct KnobSpec {
     /// Place in the file: the order of flags on the command line.
     #[serde(skip)]
     pub place: usize,
-    /// Flag on the command line, such as `--max-num-seqs`.
+    /// Flag on the command line, such as `--max-num-seqs`; or the place in [`Launch::command`]
+    /// that the value takes, such as `{model}`.
     pub flag: String,
     /// Flag that switches a boolean off, such as `--no-enable-prefix-caching`.
     #[serde(default)]
@@ -96,6 +130,8 @@ pub enum KnobKind {
     },
     /// One of some words.
     Choice(Vec<String>),
+    /// Any text, such as the path of a file.
+    Text,
 }
 
 /// A rule that the server enforces.
@@ -134,7 +170,7 @@ impl ServerSpec {
     ///
     /// # Errors
     /// When it is no such file, or an expression in it does not parse.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut server: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         server.digest = Digest::of(text.as_bytes()).short();
         let expressions = server.rules.iter().map(|rule| &rule.expect);
@@ -176,6 +212,7 @@ impl fmt::Display for KnobKind {
             Self::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
             Self::Float { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Self::Text => f.write_str("a text"),
         }
     }
 }
