@@ -59,7 +59,8 @@ pub trait Stage: Send + Sync {
         Vec::new()
     }
 
-    /// Environment variables that it gets and that leave its result alone.
+    /// Environment variables that it gets and that leave its result alone; a name that ends with
+    /// `*` stands for all that begin with it.
     fn pass_env(&self) -> Vec<String> {
         Vec::new()
     }

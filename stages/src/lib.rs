@@ -11,6 +11,7 @@ pub const KINDS: Registry = &[
     &sbt_search::SearchKind,
     &sbt_stability::StabilityKind,
     &sbt_plan::PlanKind,
+    &sbt_validate::ValidateKind,
     &sbt_gate::GateKind,
     &sbt_render::RenderKind,
     &sbt_command::CommandKind,

@@ -11,6 +11,7 @@ mod commands;
 mod decision;
 mod engine;
 mod house;
+mod measure;
 mod safety;
 mod sandbox;
 mod schemas;

@@ -133,10 +133,7 @@ fn assemble(
                 .into_iter()
                 .map(|name| (name.clone(), env.get(&name).cloned()))
                 .collect(),
-            pass_env: passed
-                .into_iter()
-                .map(|name| (name.clone(), env.get(&name).cloned()))
-                .collect(),
+            pass_env: passed_on(&passed, env),
             timeout: instance.settings.timeout,
             retries: instance.settings.retries,
             cache: instance.settings.cache,
@@ -146,6 +143,26 @@ fn assemble(
         stages.push(stage);
     }
     stages
+}
+
+/// Variables by name; a name that ends with `*` stands for all that begin with it.
+fn passed_on(
+    names: &[String],
+    env: &BTreeMap<String, String>,
+) -> BTreeMap<String, Option<String>> {
+    let mut passed = BTreeMap::new();
+    for name in names {
+        match name.strip_suffix('*') {
+            None => {
+                passed.insert(name.clone(), env.get(name).cloned());
+            }
+            Some(prefix) => {
+                let all = env.iter().filter(|(name, _)| name.starts_with(prefix));
+                passed.extend(all.map(|(name, value)| (name.clone(), Some(value.clone()))));
+            }
+        }
+    }
+    passed
 }
 
 /// A stage that lost all that a required input reads is left out; one that lost less goes on

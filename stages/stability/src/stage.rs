@@ -108,6 +108,14 @@ impl Stage for StabilityStage {
         json!(self.params)
     }
 
+    fn pass_env(&self) -> Vec<String> {
+        self.params.backend.pass_env()
+    }
+
+    fn measured(&self) -> bool {
+        self.params.backend.is_real()
+    }
+
     fn identity(&self) -> BTreeMap<String, String> {
         TrialRunner::identity(&self.params.backend)
     }

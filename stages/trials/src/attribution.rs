@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use sbt_engine::Digest;
-use sbt_schemas::{AttributionRow, Population, RequestRow, RequestStatus};
+use sbt_schemas::{AttributionRow, Population, Provenance, RequestRow, RequestStatus};
 use serde_json::json;
 
 /// Parts of E2E, in order of time.
@@ -82,9 +82,16 @@ fn population(kind: Population, requests: &[(&RequestRow, Parts)]) -> Vec<Attrib
             share_lo: intervals.map(|bounds| bounds[k].0),
             share_hi: intervals.map(|bounds| bounds[k].1),
             n: parts.len() as u64,
-            provenance: first.provenance,
+            provenance: provenance(requests),
         });
     rows.collect()
+}
+
+/// Where parts come from; one inferred request makes the whole inferred.
+fn provenance(requests: &[(&RequestRow, Parts)]) -> Provenance {
+    let inferred = requests.iter().map(|(request, _)| request.parts);
+    let mut inferred = inferred.filter(|parts| *parts == Provenance::Inferred);
+    inferred.next().unwrap_or(requests[0].0.parts)
 }
 
 fn sum<'a>(parts: impl IntoIterator<Item = &'a Parts>) -> Parts {

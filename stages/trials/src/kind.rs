@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sbt_engine::{
     Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
-use sbt_schemas::{AttributionRow, CandidateRow, RequestRow, Row, TrialRow, WorkloadRow};
+use sbt_schemas::{AttributionRow, CandidateRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -89,6 +89,8 @@ draws = [0, 1]
 impl Params {
     fn problems(&self) -> Vec<ParamError> {
         let mut problems = self.backend.problems(&["backend"]);
+        let limits = (&self.protocol.client, ["protocol", "client"]);
+        problems.extend(self.backend.problems_of_client(limits.0, &limits.1));
         if self.configs.is_empty() {
             problems.push(ParamError::at(
                 &["configs"],
@@ -131,6 +133,7 @@ impl Stage for Trials {
         vec![
             Output::table(&TrialRow::TABLE),
             Output::table(&RequestRow::TABLE),
+            Output::table(&TelemetryRow::TABLE),
             Output::table(&CandidateRow::TABLE),
             Output::table(&AttributionRow::TABLE),
         ]
@@ -138,6 +141,14 @@ impl Stage for Trials {
 
     fn key_params(&self) -> Value {
         json!(self.params)
+    }
+
+    fn pass_env(&self) -> Vec<String> {
+        self.params.backend.pass_env()
+    }
+
+    fn measured(&self) -> bool {
+        self.params.backend.is_real()
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
@@ -172,8 +183,11 @@ fn write(ctx: &StageContext, trials: &[Trial], draws: usize) -> Result<(), Stage
     let rows: Vec<TrialRow> = trials.iter().map(|trial| trial.row.clone()).collect();
     let requests = trials.iter().flat_map(|trial| &trial.requests);
     let requests: Vec<RequestRow> = requests.cloned().collect();
+    let telemetry = trials.iter().flat_map(|trial| &trial.telemetry);
+    let telemetry: Vec<TelemetryRow> = telemetry.cloned().collect();
     ctx.write_rows(TrialRow::TABLE.name, &rows)?;
     ctx.write_rows(RequestRow::TABLE.name, &requests)?;
+    ctx.write_rows(TelemetryRow::TABLE.name, &telemetry)?;
     ctx.write_rows(CandidateRow::TABLE.name, &candidates(&rows, draws))?;
     ctx.write_rows(AttributionRow::TABLE.name, &attribute(&requests))
 }

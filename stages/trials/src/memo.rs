@@ -1,8 +1,8 @@
-//! How trials stand in the memo: the row under the trial's key, its requests under a key of
-//! their own, since most askers need the row alone.
+//! How trials stand in the memo: the row under the trial's key, its tables under keys of their
+//! own, since most askers need the row alone.
 
 use sbt_engine::{Digest, Durability, Memo, StageError, Table, TableIoError};
-use sbt_schemas::{RequestRow, TrialRow};
+use sbt_schemas::{Row, TrialRow};
 use serde_json::{Value, json};
 
 /// The row of a trial that is known and readable.
@@ -20,30 +20,30 @@ pub(crate) fn put_trial(
     Ok(memo.put(key, &json!(row), durability)?)
 }
 
-/// The requests of a trial, when they were kept.
-pub(crate) fn requests(memo: &Memo, key: &Digest) -> Result<Option<Vec<RequestRow>>, StageError> {
-    let value = memo.get(&requests_key(key))?;
+/// Rows of one of a trial's tables, when they were kept.
+pub(crate) fn rows<R: Row>(memo: &Memo, key: &Digest) -> Result<Option<Vec<R>>, StageError> {
+    let value = memo.get(&rows_key::<R>(key))?;
     let bytes = value.as_ref().and_then(Value::as_str).and_then(from_hex);
     Ok(bytes.and_then(|bytes| Table::from_parquet(bytes).ok()?.rows().ok()))
 }
 
-/// Keeps the requests as Parquet: the gaps between tokens repeat across requests, and pack well.
-pub(crate) fn put_requests(
+/// Keeps rows as Parquet: the gaps between tokens repeat across requests, and pack well.
+pub(crate) fn put_rows<R: Row>(
     memo: &Memo,
     key: Digest,
-    requests: &[RequestRow],
+    rows: &[R],
     durability: Durability,
 ) -> Result<(), StageError> {
-    let packed = Table::from_rows(requests).and_then(|table| table.to_parquet());
+    let packed = Table::from_rows(rows).and_then(|table| table.to_parquet());
     let packed = packed.map_err(|source: TableIoError| StageError::Table {
-        what: format!("requests of trial {}", key.short()),
+        what: format!("{} of trial {}", R::TABLE.name, key.short()),
         source,
     })?;
-    Ok(memo.put(requests_key(&key), &Value::String(hex(&packed)), durability)?)
+    Ok(memo.put(rows_key::<R>(&key), &Value::String(hex(&packed)), durability)?)
 }
 
-fn requests_key(key: &Digest) -> Digest {
-    Digest::of_value("sbt-trial-requests-v1", &json!(key))
+fn rows_key<R: Row>(key: &Digest) -> Digest {
+    Digest::of_value(&format!("sbt-trial-{}-v1", R::TABLE.name), &json!(key))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -68,7 +68,9 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use sbt_engine::{Digest, Durability, StageContext};
 
-    use super::{put_requests, requests};
+    use sbt_schemas::RequestRow;
+
+    use super::{put_rows, rows};
     use crate::samples::request;
 
     #[test]
@@ -76,12 +78,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ctx = StageContext::for_test(dir.path());
         let key = Digest::of(b"trial");
-        assert_eq!(requests(&ctx.memo, &key).unwrap(), None);
-        let rows = [
+        assert_eq!(rows::<RequestRow>(&ctx.memo, &key).unwrap(), None);
+        let kept = [
             request(0, 0.0, 0.1, 1.0 / 3.0, 7),
             request(1, 0.5, 0.2, 2.0, 50),
         ];
-        put_requests(&ctx.memo, key, &rows, Durability::Process).unwrap();
-        assert_eq!(requests(&ctx.memo, &key).unwrap().unwrap(), rows);
+        put_rows(&ctx.memo, key, &kept, Durability::Process).unwrap();
+        let found: Vec<RequestRow> = rows(&ctx.memo, &key).unwrap().unwrap();
+        assert_eq!(found, kept);
     }
 }

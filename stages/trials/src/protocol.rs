@@ -11,6 +11,12 @@ pub struct Protocol {
     pub client: ClientLimits,
     /// What a request must keep to count as good.
     pub slo: Slo,
+    /// Share of requests that may fail before a measured trial is void.
+    pub max_error_rate: f64,
+    /// What the prompts of a real server are drawn from. Empty: something new for every trial, so
+    /// that no trial finds another's prompts in the prefix cache. A fixed word repeats them.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub salt: String,
 }
 
 impl Default for Protocol {
@@ -19,6 +25,8 @@ impl Default for Protocol {
             warmup_requests: 20,
             client: ClientLimits::default(),
             slo: Slo::default(),
+            max_error_rate: 0.05,
+            salt: String::new(),
         }
     }
 }
@@ -29,8 +37,18 @@ impl Default for Protocol {
 pub struct ClientLimits {
     /// Requests in flight at once; more wait in the client, and the wait counts. Null: no limit.
     pub max_in_flight: Option<u64>,
-    /// Time limit of one attempt, from its send. Null: none.
+    /// What becomes of a request that finds so many in flight.
+    pub at_cap: AtCap,
+    /// Time limit of one attempt, from its send. Null: none, but for a real server 600 s.
     pub timeout_s: Option<f64>,
+    /// Time limit from the send to the first token. Null: none. Real servers only.
+    pub ttft_timeout_s: Option<f64>,
+    /// Time limit between two tokens. Null: none. Real servers only.
+    pub idle_timeout_s: Option<f64>,
+    /// Time limit of making a connection. Real servers only.
+    pub connect_timeout_s: f64,
+    /// How long requests in flight may take after the last one has been sent. Real servers only.
+    pub drain_timeout_s: f64,
     /// Further attempts after the first, for refusals and time limits.
     pub retries: u64,
     /// Pause before the first retry; doubled for each further one.
@@ -41,10 +59,37 @@ impl Default for ClientLimits {
     fn default() -> Self {
         Self {
             max_in_flight: None,
+            at_cap: AtCap::Queue,
             timeout_s: None,
+            ttft_timeout_s: None,
+            idle_timeout_s: None,
+            connect_timeout_s: 10.0,
+            drain_timeout_s: 600.0,
             retries: 0,
             backoff_s: 0.2,
         }
+    }
+}
+
+/// What becomes of a request that finds as many in flight as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AtCap {
+    /// It waits in the client, and the wait counts.
+    Queue,
+    /// It is not sent, and counts as failed. Real servers only.
+    Shed,
+}
+
+impl ClientLimits {
+    /// Whether limits are set that the simulator does not have.
+    pub(crate) fn beyond_the_simulator(&self) -> Option<&'static str> {
+        let set = [
+            ("at_cap", self.at_cap == AtCap::Shed),
+            ("ttft_timeout_s", self.ttft_timeout_s.is_some()),
+            ("idle_timeout_s", self.idle_timeout_s.is_some()),
+        ];
+        set.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
     }
 }
 

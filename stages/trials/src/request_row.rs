@@ -60,3 +60,14 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
         provenance,
     }
 }
+
+/// Marks the first requests in order of the intended send.
+pub(crate) fn warmup(intended_s: &[f64], requests: u64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..intended_s.len()).collect();
+    order.sort_by(|&a, &b| intended_s[a].total_cmp(&intended_s[b]).then(a.cmp(&b)));
+    let mut warm = vec![false; intended_s.len()];
+    for (index, _) in order.into_iter().zip(0..requests) {
+        warm[index] = true;
+    }
+    warm
+}

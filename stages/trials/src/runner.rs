@@ -3,10 +3,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
-use sbt_schemas::{Outcome, RequestRow, TrialRow, WorkloadRow};
+use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
+use crate::identity;
+use crate::measured::Measured;
 use crate::memo;
 use crate::simulated::Simulated;
 use crate::{Backend, Config, Protocol};
@@ -31,12 +33,31 @@ pub struct Trial {
     pub row: TrialRow,
     /// Its requests; empty unless asked for, or when nothing was served.
     pub requests: Vec<RequestRow>,
+    /// Samples of the server; empty when simulated, or when the requests were not asked for.
+    pub telemetry: Vec<TelemetryRow>,
+}
+
+/// What runs trials.
+enum Bench<'a> {
+    Simulated(Simulated),
+    Measured(Measured<'a>),
+}
+
+impl Trial {
+    /// A trial of which only the row is known, or asked for.
+    pub(crate) fn of_row(row: TrialRow) -> Self {
+        Self {
+            row,
+            requests: Vec::new(),
+            telemetry: Vec::new(),
+        }
+    }
 }
 
 /// Runs trials against one backend under one protocol; remembers each on its own.
 pub struct TrialRunner<'a> {
     ctx: &'a StageContext,
-    backend: Simulated,
+    bench: Bench<'a>,
     protocol: Protocol,
     draws: BTreeMap<u64, Draw>,
     progress: Option<Progress>,
@@ -60,7 +81,6 @@ impl<'a> TrialRunner<'a> {
         protocol: &Protocol,
         workload: &[WorkloadRow],
     ) -> Result<Self, StageError> {
-        let Backend::Simulator(simulator) = backend;
         let draws = Draw::all(workload);
         for (number, draw) in &draws {
             let (warmup, requests) = (protocol.warmup_requests, draw.rows.len() as u64);
@@ -73,7 +93,14 @@ impl<'a> TrialRunner<'a> {
         }
         Ok(Self {
             ctx,
-            backend: Simulated::new(simulator).map_err(StageError::User)?,
+            bench: match backend {
+                Backend::Simulator(simulator) => {
+                    Bench::Simulated(Simulated::new(simulator).map_err(StageError::User)?)
+                }
+                Backend::Server(_) | Backend::Endpoint(_) => {
+                    Bench::Measured(Measured::new(ctx, backend).map_err(StageError::User)?)
+                }
+            },
             protocol: protocol.clone(),
             draws,
             progress: None,
@@ -94,15 +121,17 @@ impl<'a> TrialRunner<'a> {
     /// digests of data. For [`sbt_engine::Stage::identity`].
     #[must_use]
     pub fn identity(backend: &Backend) -> BTreeMap<String, String> {
-        let Backend::Simulator(simulator) = backend;
-        match Simulated::new(simulator) {
-            Ok(simulated) => simulated.identity(),
-            Err(_) => BTreeMap::new(),
-        }
+        let identity = match backend {
+            Backend::Simulator(simulator) => Simulated::new(simulator).map(|s| s.identity()),
+            Backend::Server(launched) => identity::of_launched(launched),
+            Backend::Endpoint(endpoint) => Ok(identity::of_endpoint(endpoint)),
+        };
+        identity.unwrap_or_default()
     }
 
-    /// Runs trials in parallel, up to the context's jobs, and returns them in the order given.
-    /// What the memo knows is not run again. Configuration failures are outcomes, not errors.
+    /// Runs trials, simulated ones in parallel up to the context's jobs, and returns them in the
+    /// order given. On a real server those of one configuration run one after the other, so that
+    /// it is started once. What the memo knows is not run again. Configuration failures are outcomes, not errors.
     ///
     /// # Errors
     /// When the infrastructure fails or the run is being stopped; finished trials stay in the
@@ -127,7 +156,10 @@ impl<'a> TrialRunner<'a> {
                 ordered.len() - 1
             });
         }
-        let done = self.in_parallel(&ordered)?;
+        let done = match &self.bench {
+            Bench::Simulated(_) => self.in_parallel(&ordered)?,
+            Bench::Measured(_) => self.by_configuration(&ordered)?,
+        };
         let trials = specs.iter().zip(&keys).map(|(spec, key)| {
             let known = &done[places[key]];
             named(known, spec)
@@ -159,17 +191,26 @@ impl<'a> TrialRunner<'a> {
         results.collect()
     }
 
+    fn by_configuration(&self, jobs: &[&Job<'_>]) -> Result<Vec<Trial>, StageError> {
+        let mut order: Vec<usize> = (0..jobs.len()).collect();
+        let first = |place: usize| {
+            let config = jobs[place].spec.config.id();
+            jobs.iter().position(|job| job.spec.config.id() == config)
+        };
+        order.sort_by_key(|place| (first(*place), *place));
+        let mut done: Vec<Option<Trial>> = jobs.iter().map(|_| None).collect();
+        for place in order {
+            done[place] = Some(self.one(jobs[place])?);
+        }
+        Ok(done.into_iter().flatten().collect())
+    }
+
     fn one(&self, job: &Job<'_>) -> Result<Trial, StageError> {
         self.ctx.check_cancelled()?;
-        let known = memo::trial(&self.ctx.memo, &job.key)?;
-        let requests = match (&known, job.keep_requests) {
-            (Some(row), true) if row.n > 0 => memo::requests(&self.ctx.memo, &job.key)?,
-            (Some(_), _) => Some(Vec::new()),
-            (None, _) => None,
-        };
+        let known = self.known(job)?;
         let in_memo = known.is_some();
-        let trial = match known.zip(requests) {
-            Some((row, requests)) => Trial { row, requests },
+        let trial = match known {
+            Some(trial) => trial,
             None => self.fresh(job)?,
         };
         self.ctx
@@ -178,26 +219,62 @@ impl<'a> TrialRunner<'a> {
         Ok(trial)
     }
 
+    /// The trial as the memo has it; none when a part that is asked for is missing.
+    fn known(&self, job: &Job<'_>) -> Result<Option<Trial>, StageError> {
+        let Some(row) = memo::trial(&self.ctx.memo, &job.key)? else {
+            return Ok(None);
+        };
+        if row.n == 0 || !job.keep_requests {
+            return Ok(Some(Trial::of_row(row)));
+        }
+        let Some(requests) = memo::rows(&self.ctx.memo, &job.key)? else {
+            return Ok(None);
+        };
+        let telemetry = match row.provenance {
+            Provenance::Measured => memo::rows(&self.ctx.memo, &job.key)?.unwrap_or_default(),
+            Provenance::Simulated | Provenance::Inferred => Vec::new(),
+        };
+        Ok(Some(Trial {
+            row,
+            requests,
+            telemetry,
+        }))
+    }
+
     fn fresh(&self, job: &Job<'_>) -> Result<Trial, StageError> {
-        let draw = self.draw(job.spec)?;
-        let mut trial = self
-            .backend
-            .trial(job.key, job.spec, draw, &self.protocol)?;
+        let (key, spec) = (job.key, job.spec);
+        let draw = self.draw(spec)?;
+        let trial = match &self.bench {
+            Bench::Simulated(simulated) => simulated.trial(key, spec, draw, &self.protocol)?,
+            Bench::Measured(measured) => measured.trial(key, spec, draw, &self.protocol)?,
+        };
         if trial.row.outcome == Outcome::Rejected {
             return Ok(trial);
         }
-        memo::put_trial(&self.ctx.memo, job.key, &trial.row, Durability::Process)?;
+        self.remember(job, &trial)?;
         if job.keep_requests {
-            memo::put_requests(
-                &self.ctx.memo,
-                job.key,
-                &trial.requests,
-                Durability::Process,
-            )?;
-        } else {
-            trial.requests = Vec::new();
+            return Ok(trial);
         }
-        Ok(trial)
+        Ok(Trial::of_row(trial.row))
+    }
+
+    /// A simulated trial costs less than its requests' place on the disk; a measured one is kept
+    /// whole, and at once. The row comes last: it stands for all of it.
+    fn remember(&self, job: &Job<'_>, trial: &Trial) -> Result<(), StageError> {
+        let measured = trial.row.provenance == Provenance::Measured;
+        let durability = if measured {
+            Durability::Power
+        } else {
+            Durability::Process
+        };
+        let memo = &self.ctx.memo;
+        if job.keep_requests || measured {
+            memo::put_rows(memo, job.key, &trial.requests, durability)?;
+        }
+        if measured {
+            memo::put_rows(memo, job.key, &trial.telemetry, durability)?;
+        }
+        memo::put_trial(memo, job.key, &trial.row, durability)
     }
 
     fn note_progress(&self) {
@@ -221,7 +298,10 @@ impl<'a> TrialRunner<'a> {
     /// Equal key, equal trial: everything that its result depends on.
     fn key(&self, spec: &TrialSpec) -> Result<Digest, StageError> {
         let value: Value = json!({
-            "backend": self.backend.key(&spec.config),
+            "backend": match &self.bench {
+                Bench::Simulated(simulated) => simulated.key(&spec.config),
+                Bench::Measured(measured) => measured.key(&spec.config),
+            },
             "workload": self.draw(spec)?.digest.to_string(),
             "draw": spec.draw,
             "rate_scale": spec.rate_scale,
@@ -245,11 +325,15 @@ fn named(trial: &Trial, spec: &TrialSpec) -> Trial {
     trial.row.config_id = spec.config.id();
     trial.row.config = spec.config.json();
     if !spec.keep_requests {
-        trial.requests = Vec::new();
+        return Trial::of_row(trial.row);
     }
     for request in &mut trial.requests {
         request.config_name.clone_from(&trial.row.config_name);
         request.config_id.clone_from(&trial.row.config_id);
+    }
+    for sample in &mut trial.telemetry {
+        sample.config_name.clone_from(&trial.row.config_name);
+        sample.config_id.clone_from(&trial.row.config_id);
     }
     trial
 }

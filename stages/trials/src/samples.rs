@@ -24,7 +24,7 @@ pub(crate) fn request(
         draw: 0,
         rate_scale: 1.0,
         gpus: 1,
-        usd_per_gpu_hour: None,
+        cost_usd_h: None,
     };
     let asked = WorkloadRow {
         draw: 0,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::draw::Draw;
 use crate::metrics::Metrics;
-use crate::request_row::unsent;
+use crate::request_row::{unsent, warmup};
 use crate::steady::overload;
 use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
@@ -121,16 +121,13 @@ impl Simulated {
     }
 
     fn unserved(&self, key: Digest, spec: &TrialSpec, outcome: Outcome, reason: String) -> Trial {
-        Trial {
-            row: trial_row(
-                self.named(key, spec),
-                (outcome, Some(reason)),
-                &Metrics::default(),
-                ServerState::default(),
-                Execution::default(),
-            ),
-            requests: Vec::new(),
-        }
+        Trial::of_row(trial_row(
+            self.named(key, spec),
+            (outcome, Some(reason)),
+            &Metrics::default(),
+            ServerState::default(),
+            Execution::default(),
+        ))
     }
 
     fn served(
@@ -151,7 +148,8 @@ impl Simulated {
             preemptions: Some(run.preemptions),
             ..ServerState::default()
         };
-        let warm = warmup(&run.requests, protocol.warmup_requests);
+        let intended: Vec<f64> = run.requests.iter().map(|served| served.intended_s).collect();
+        let warm = warmup(&intended, protocol.warmup_requests);
         let served = draw.rows.iter().zip(run.requests).zip(warm);
         let requests = served.map(|((row, served), warmup)| RequestRow {
             warmup,
@@ -176,10 +174,12 @@ impl Simulated {
                 Execution::default(),
             ),
             requests,
+            telemetry: Vec::new(),
         }
     }
 
     fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+        let gpus = self.server.replica_gpus(&spec.config);
         Identity {
             trial_key: key.to_string(),
             config_id: spec.config.id(),
@@ -191,8 +191,8 @@ impl Simulated {
             ),
             draw: spec.draw,
             rate_scale: spec.rate_scale,
-            gpus: self.server.replica_gpus(&spec.config),
-            usd_per_gpu_hour: self.usd_per_gpu_hour,
+            cost_usd_h: self.usd_per_gpu_hour.map(|usd| usd * gpus as f64),
+            gpus,
         }
     }
 }
@@ -252,22 +252,6 @@ fn client(limits: &ClientLimits) -> Client {
         retries: limits.retries,
         backoff_s: limits.backoff_s,
     }
-}
-
-/// Marks the first requests in order of the intended send.
-fn warmup(served: &[Served], requests: u64) -> Vec<bool> {
-    let mut order: Vec<usize> = (0..served.len()).collect();
-    order.sort_by(|&a, &b| {
-        served[a]
-            .intended_s
-            .total_cmp(&served[b].intended_s)
-            .then(a.cmp(&b))
-    });
-    let mut warm = vec![false; served.len()];
-    for (index, _) in order.into_iter().zip(0..requests) {
-        warm[index] = true;
-    }
-    warm
 }
 
 fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRow {

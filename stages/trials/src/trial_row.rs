@@ -18,8 +18,8 @@ pub(crate) struct Identity {
     pub(crate) draw: u64,
     pub(crate) rate_scale: f64,
     pub(crate) gpus: u64,
-    /// Price of one GPU.
-    pub(crate) usd_per_gpu_hour: Option<f64>,
+    /// Price of one replica.
+    pub(crate) cost_usd_h: Option<f64>,
 }
 
 /// What the server itself showed.
@@ -63,9 +63,7 @@ pub(crate) fn trial_row(
     server: ServerState,
     execution: Execution,
 ) -> TrialRow {
-    let cost_usd_h = identity
-        .usd_per_gpu_hour
-        .map(|usd| usd * identity.gpus as f64);
+    let cost_usd_h = identity.cost_usd_h;
     let per_mtok = |tok_s: Option<f64>| {
         let tok_s = tok_s.filter(|tok_s| *tok_s > 0.0)?;
         Some(cost_usd_h? / HOUR_S / tok_s * MILLION)

@@ -4,6 +4,7 @@ mod failure;
 mod launch;
 mod version;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
@@ -158,6 +159,17 @@ impl ServerSpec {
                 None => format!("unknown server `{name}`; known: {}", known.join(", ")),
             }
         })
+    }
+
+    /// A server by its name, or from the text of a server file.
+    ///
+    /// # Errors
+    /// With the nearest name when there is none, or what is wrong with the text.
+    pub fn find(name_or_text: &str) -> Result<Cow<'static, Self>, String> {
+        if name_or_text.contains('\n') {
+            return Self::parse(name_or_text).map(Cow::Owned);
+        }
+        Self::named(name_or_text).map(Cow::Borrowed)
     }
 
     /// Names of all servers.

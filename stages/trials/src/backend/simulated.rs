@@ -1,0 +1,72 @@
+use sbt_simulator::{Gpu, Model};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{CatalogueEntry, ServerSpec};
+
+/// A simulated server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatorBackend {
+    /// Server whose scheduler and knobs are modelled: a name of `servers/NAME.toml`.
+    pub server: String,
+    /// Model: a name of the simulator's catalogue, or a table of its shape.
+    pub model: CatalogueEntry<Model>,
+    /// GPU: a name of the simulator's catalogue, or a table of its properties.
+    pub gpu: CatalogueEntry<Gpu>,
+    /// GPUs of the machine: the most that one configuration may use.
+    pub gpus: u64,
+    /// Price of one GPU, instead of the catalogue's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_per_gpu_hour: Option<f64>,
+}
+
+impl SimulatorBackend {
+    /// What is wrong, by key.
+    pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
+        let no_gpus = (self.gpus == 0).then(|| "expected 1 or more".to_owned());
+        [
+            ("server", self.problem_of_server()),
+            ("model", self.model.resolve().err()),
+            ("gpu", self.gpu.resolve().err()),
+            ("gpus", no_gpus),
+            ("usd_per_gpu_hour", bad_price(self.usd_per_gpu_hour)),
+        ]
+        .into_iter()
+        .filter_map(|(key, problem)| Some((key, problem?)))
+        .collect()
+    }
+
+    fn problem_of_server(&self) -> Option<String> {
+        match ServerSpec::named(&self.server) {
+            Ok(server) if server.simulated => None,
+            Ok(server) => Some(format!("the simulator does not model {}", server.name)),
+            Err(unknown) => Some(unknown),
+        }
+    }
+
+    pub(super) fn words(&self) -> String {
+        let name = |named: Option<&String>| named.cloned().unwrap_or_else(|| "a custom one".to_owned());
+        let model = match &self.model {
+            CatalogueEntry::Named(named) => Some(named),
+            CatalogueEntry::Custom(custom) => Some(&custom.name),
+        };
+        let gpu = match &self.gpu {
+            CatalogueEntry::Named(named) => Some(named),
+            CatalogueEntry::Custom(custom) => Some(&custom.name),
+        };
+        format!(
+            "{} in the simulator, {} on up to {} x {}",
+            self.server,
+            name(model),
+            self.gpus,
+            name(gpu)
+        )
+    }
+}
+
+/// What is wrong with a price.
+pub(super) fn bad_price(usd: Option<f64>) -> Option<String> {
+    let bad = usd.filter(|usd| !(*usd >= 0.0 && usd.is_finite()))?;
+    Some(format!("is {bad}, expected 0 or more"))
+}

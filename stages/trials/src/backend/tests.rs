@@ -1,0 +1,108 @@
+use serde_json::{Value, json};
+
+use super::{Backend, SimulatorBackend};
+use crate::{Knob, ServerSpec};
+
+fn backend(model: Value) -> Result<Backend, serde_json::Error> {
+    serde_json::from_value(json!({
+        "kind": "simulator", "server": "vllm", "model": model, "gpu": "h100-sxm", "gpus": 1,
+    }))
+}
+
+fn simulator() -> SimulatorBackend {
+    match backend(json!("llama-3.1-8b")).unwrap() {
+        Backend::Simulator(simulator) => simulator,
+        Backend::Server(_) | Backend::Endpoint(_) => unreachable!("it was a simulator"),
+    }
+}
+
+#[test]
+fn model_may_be_described_in_place() {
+    let named = simulator();
+    let described = serde_json::to_value(named.model.resolve().unwrap()).unwrap();
+    let custom = backend(described.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&custom).unwrap()["model"], described);
+    assert!(custom.problems(&[]).is_empty());
+    let mut wrong = described;
+    wrong["layerz"] = json!(3);
+    let error = backend(wrong).unwrap_err().to_string();
+    assert!(error.contains("unknown field `layerz`"), "{error}");
+}
+
+#[test]
+fn unknown_names_and_empty_machines_are_problems_with_their_path() {
+    let wrong = json!({
+        "kind": "simulator", "server": "vlm", "model": "llama-3.1-8", "gpu": "h100", "gpus": 0,
+        "usd_per_gpu_hour": -1,
+    });
+    let wrong: Backend = serde_json::from_value(wrong).unwrap();
+    let problems = wrong.problems(&["backend"]);
+    let paths: Vec<String> = problems.iter().map(|p| p.path.join(".")).collect();
+    let keys = ["server", "model", "gpu", "gpus", "usd_per_gpu_hour"];
+    assert_eq!(paths, keys.map(|key| format!("backend.{key}")));
+    assert!(problems[1].message.contains("did you mean `llama-3.1-8b`?"));
+}
+
+#[test]
+fn server_that_the_simulator_does_not_model_is_a_problem() {
+    let server = "llamacpp".to_owned();
+    let backend = Backend::Simulator(SimulatorBackend { server, ..simulator() });
+    let problems = backend.problems(&[]);
+    assert_eq!(problems[0].message, "the simulator does not model llamacpp");
+}
+
+#[test]
+fn every_default_of_the_simulated_server_is_modelled() {
+    let backend = backend(json!("llama-3.1-8b")).unwrap();
+    let not_modelled = [
+        "dtype",
+        "optimization_level",
+        "performance_mode",
+        "prefill_schedule_interval",
+        "scheduling_policy",
+        "stream_interval",
+    ];
+    for (name, knob) in &ServerSpec::named("vllm").unwrap().knobs {
+        if let Some(value) = &knob.default {
+            let modelled = backend.check(name, value).is_ok();
+            assert_eq!(modelled, !not_modelled.contains(&name.as_str()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn endpoint_without_an_address_says_how_to_give_one() {
+    let endpoint = json!({ "kind": "endpoint", "url": "", "model": "m" });
+    let endpoint: Backend = serde_json::from_value(endpoint).unwrap();
+    let problems = endpoint.problems(&["backend"]);
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.contains("--set params.url="));
+}
+
+#[test]
+fn endpoint_takes_no_knobs() {
+    let endpoint = json!({ "kind": "endpoint", "url": "http://h:1/v1", "model": "m" });
+    let endpoint: Backend = serde_json::from_value(endpoint).unwrap();
+    let error = endpoint.check("max_num_seqs", &Knob::Int(8)).unwrap_err();
+    assert!(error.help.unwrap().contains("server"));
+}
+
+#[test]
+fn server_of_ones_own_comes_as_text() {
+    let text = include_str!("../../servers/llamacpp.toml").replace("\"llamacpp\"", "\"mine\"");
+    let backend = json!({ "kind": "server", "server": text, "model": "m.gguf" });
+    let backend: Backend = serde_json::from_value(backend).unwrap();
+    assert_eq!(backend.problems(&[]), []);
+    assert_eq!(backend.server().unwrap().name, "mine");
+    assert!(backend.check("parallel", &Knob::Int(4)).is_ok());
+    let broken = json!({ "kind": "server", "server": "name = 1\n", "model": "m.gguf" });
+    let broken: Backend = serde_json::from_value(broken).unwrap();
+    assert_eq!(broken.problems(&[])[0].path, ["server"]);
+}
+
+#[test]
+fn server_that_runs_already_cannot_be_started() {
+    let backend = json!({ "kind": "server", "server": "openai", "model": "m" });
+    let backend: Backend = serde_json::from_value(backend).unwrap();
+    assert!(backend.problems(&[])[0].message.contains("endpoint"));
+}

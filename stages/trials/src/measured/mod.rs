@@ -1,0 +1,249 @@
+//! Trials on a real server: one that is started with the configuration, or one that runs already.
+
+mod client;
+mod machine;
+mod outcome;
+mod rows;
+mod schedule;
+mod telemetry;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use sbt_engine::{Digest, StageContext, StageError};
+use sbt_schemas::{Outcome, RequestRow, TelemetryRow};
+use serde_json::{Value, json};
+
+use crate::draw::Draw;
+use crate::metrics::Metrics;
+use crate::request_row::warmup;
+use crate::trial_row::{Execution, Identity, ServerState, trial_row};
+use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
+use client::Measurement;
+use machine::{Machine, Unready};
+use outcome::{ClientState, outcome};
+
+/// A real server, and what is known of it.
+pub(crate) struct Measured<'a> {
+    ctx: &'a StageContext,
+    backend: Backend,
+    server: Cow<'static, ServerSpec>,
+    machine: Machine<'a>,
+    /// What a configuration runs on, for keys.
+    identity: Value,
+}
+
+/// How a trial ended of which no request tells.
+pub(crate) type Ending = (Outcome, String);
+
+impl<'a> Measured<'a> {
+    pub(crate) fn new(ctx: &'a StageContext, backend: &Backend) -> Result<Self, String> {
+        let server = backend.server()?;
+        Ok(Self {
+            ctx,
+            identity: json!(TrialRunner::identity(backend)),
+            machine: Machine::new(ctx, backend, server.clone()),
+            backend: backend.clone(),
+            server,
+        })
+    }
+
+    /// What a trial's result depends on, but for the workload and the protocol.
+    pub(crate) fn key(&self, config: &Config) -> Value {
+        json!({
+            "identity": self.identity,
+            "backend": self.backend,
+            "config": self.server.effective(config).value(),
+        })
+    }
+
+    /// Measures one configuration.
+    ///
+    /// # Errors
+    /// When the machine or the endpoint is to blame, not the configuration, or the run is being
+    /// stopped.
+    pub(crate) fn trial(
+        &self,
+        key: Digest,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+    ) -> Result<Trial, StageError> {
+        let breaches = self.server.breaches(&spec.config, &self.facts());
+        let identity = self.named(key, spec);
+        if !breaches.is_empty() {
+            let ending = (Outcome::Rejected, breaches.join(" "));
+            return Ok(unserved(identity, ending, Execution::default()));
+        }
+        let execution = started(key, protocol);
+        let ready = match self.machine.ready(&spec.config) {
+            Ok(ready) => ready,
+            Err(Unready::Configuration(ending)) => return Ok(unserved(identity, ending, execution)),
+            Err(Unready::Stage(error)) => return Err(error),
+        };
+        let salt = execution.salt.clone().unwrap_or_default();
+        let measured = client::measure(self, &ready, spec, draw, protocol, &salt);
+        let measured = match measured? {
+            Ok(measured) => measured,
+            Err(ending) => {
+                // Whatever state it is in: the next trial gets a new server.
+                self.machine.stop();
+                return Ok(unserved(identity, ending, execution));
+            }
+        };
+        self.served(identity, spec, draw, protocol, measured, execution)
+    }
+
+    fn served(
+        &self,
+        identity: Identity,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+        measured: Measurement,
+        mut execution: Execution,
+    ) -> Result<Trial, StageError> {
+        let rows = draw.rows.iter().zip(&measured.requests);
+        let intended: Vec<f64> = measured.requests.iter().map(|seen| seen.intended_s).collect();
+        let warm = warmup(&intended, protocol.warmup_requests);
+        let rows = rows.zip(warm);
+        let mut requests: Vec<RequestRow> = rows
+            .map(|((row, seen), warmup)| rows::request_row(&identity, row, warmup, seen))
+            .collect();
+        rows::infer_parts(&mut requests);
+        let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
+        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let death = self.machine.death();
+        if let (Backend::Endpoint(endpoint), 0) = (&self.backend, metrics.n_ok) {
+            return Err(nothing_succeeded(&endpoint.url, &requests));
+        }
+        let client = ClientState {
+            lag: measured.lag,
+            cpu: measured.client_cpu,
+        };
+        let (outcome, reason) = match death {
+            Some((outcome, reason)) => (outcome, Some(reason)),
+            None => outcome(&requests, &metrics, protocol, &client, last_arrival_s),
+        };
+        if outcome != Outcome::Ok {
+            self.machine.stop();
+        }
+        execution.lag = Some(measured.lag);
+        execution.client_cpu = Some(measured.client_cpu);
+        execution.wall_s = Some(measured.wall_s);
+        execution.warnings = warnings(&measured, &requests, draw);
+        let state = telemetry::state(&measured.samples, self.machine.version());
+        let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
+        Ok(Trial {
+            row: trial_row(identity, (outcome, reason), &metrics, state, execution),
+            requests,
+            telemetry,
+        })
+    }
+
+    fn facts(&self) -> BTreeMap<String, Knob> {
+        match &self.backend {
+            Backend::Server(launched) => {
+                let gpus = i64::try_from(launched.gpus).unwrap_or(i64::MAX);
+                [("gpus".to_owned(), Knob::Int(gpus))].into()
+            }
+            Backend::Simulator(_) | Backend::Endpoint(_) => BTreeMap::new(),
+        }
+    }
+
+    fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+        let usd_per_hour = match &self.backend {
+            Backend::Server(launched) => launched.usd_per_hour,
+            Backend::Endpoint(endpoint) => endpoint.usd_per_hour,
+            Backend::Simulator(_) => None,
+        };
+        Identity {
+            trial_key: key.to_string(),
+            config_id: spec.config.id(),
+            config_name: spec.config.name.clone(),
+            config: spec.config.json(),
+            backend: self.backend.words(),
+            draw: spec.draw,
+            rate_scale: spec.rate_scale,
+            gpus: self.server.replica_gpus(&spec.config),
+            cost_usd_h: usd_per_hour,
+        }
+    }
+}
+
+/// A trial of which no request tells.
+fn unserved(identity: Identity, (outcome, reason): Ending, execution: Execution) -> Trial {
+    Trial::of_row(trial_row(
+        identity,
+        (outcome, Some(reason)),
+        &Metrics::default(),
+        ServerState::default(),
+        execution,
+    ))
+}
+
+/// A trial that begins now, with the salt of its prompts.
+fn started(key: Digest, protocol: &Protocol) -> Execution {
+    let now = jiff::Timestamp::now();
+    let salt = match protocol.salt.as_str() {
+        "" => Digest::of(format!("{key} {now}").as_bytes()).short(),
+        fixed => fixed.to_owned(),
+    };
+    Execution {
+        started_at: Some(format!("{now:.3}")),
+        salt: Some(salt),
+        ..Execution::default()
+    }
+}
+
+/// An endpoint that served nothing is no result.
+fn nothing_succeeded(url: &str, requests: &[RequestRow]) -> StageError {
+    let first = requests.iter().find(|request| !request.warmup);
+    let example = first.map(outcome::evidence).unwrap_or_default();
+    StageError::user(format!(
+        "none of {} requests to {url} succeeded; the first: {example}",
+        requests.len()
+    ))
+}
+
+/// Prompts that the server counts otherwise than asked for: no length was measured as it was
+/// meant.
+const MOST_PROMPT_ERROR: f64 = 0.005;
+
+/// What is odd about a trial, in sentences.
+fn warnings(measured: &Measurement, requests: &[RequestRow], draw: &Draw) -> Vec<String> {
+    let mut warnings = measured.warnings.clone();
+    let asked = draw.rows.iter().zip(requests);
+    let off = asked.filter(|(row, request)| {
+        let error = request.prompt_tokens as f64 / row.prompt_tokens.max(1) as f64 - 1.0;
+        request.status.is_complete() && error.abs() > MOST_PROMPT_ERROR && row.prompt.is_none()
+    });
+    let off = off.count();
+    if off > 0 {
+        warnings.push(format!(
+            "{off} of {} prompts have another length than asked for, by the server's count.",
+            requests.len()
+        ));
+    }
+    let first = requests.iter().find(|request| !request.warmup);
+    let shares = draw.rows.iter().any(|row| row.continues) || shares_prefixes(draw);
+    if let Some(cached) = first.and_then(|request| request.cached_tokens)
+        && cached > 0
+        && !shares
+    {
+        warnings.push(format!(
+            "The prefix cache was not empty: the first request found {cached} of its tokens there."
+        ));
+    }
+    warnings
+}
+
+/// Whether requests of a draw begin alike, so that the cache is meant to serve them.
+fn shares_prefixes(draw: &Draw) -> bool {
+    let firsts = draw.rows.iter().filter_map(|row| row.prefix_block_ids.first());
+    let mut firsts: Vec<u64> = firsts.copied().collect();
+    let all = firsts.len();
+    firsts.sort_unstable();
+    firsts.dedup();
+    firsts.len() < all
+}

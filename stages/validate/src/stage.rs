@@ -1,0 +1,167 @@
+use std::collections::BTreeMap;
+
+use sbt_engine::{
+    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+};
+use sbt_schemas::{CandidateRow, FidelityRow, Row, TrialRow, VerdictRow, WorkloadRow};
+use sbt_trials::{Backend, Config, TrialRunner, TrialSpec};
+use schemars::{Schema, schema_for};
+use serde_json::{Value, json};
+
+use crate::compare::{Pair, fidelity};
+use crate::params::Params;
+use crate::ranking::verdict;
+
+/// The kind `validate`.
+pub struct ValidateKind;
+
+impl StageKind for ValidateKind {
+    fn name(&self) -> &'static str {
+        "validate"
+    }
+
+    fn about(&self) -> &'static str {
+        "Replays configurations on the simulator and on a real server, and compares"
+    }
+
+    fn revision(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Schema {
+        schema_for!(Params)
+    }
+
+    fn example(&self) -> &'static str {
+        r#"simulated = { kind = "simulator", server = "vllm", model = "llama-3.1-8b", gpu = "h100-sxm", gpus = 1 }
+measured = { kind = "server", server = "vllm", model = "meta-llama/Llama-3.1-8B-Instruct", gpus = 1 }
+draws = [0, 1]
+rank_by = "e2e_p95_s"
+"#
+    }
+
+    fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
+        let params: Params = parse_params(with)?;
+        let problems = params.problems();
+        if problems.is_empty() {
+            Ok(Box::new(ValidateStage { params }))
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+struct ValidateStage {
+    params: Params,
+}
+
+impl Stage for ValidateStage {
+    fn inputs(&self) -> Vec<Input> {
+        vec![
+            Input::required("workload", &WorkloadRow::TABLE),
+            Input::required("candidates", &CandidateRow::TABLE),
+        ]
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![
+            Output::table(&FidelityRow::TABLE),
+            Output::table(&VerdictRow::TABLE),
+            Output::table(&TrialRow::TABLE),
+        ]
+    }
+
+    fn key_params(&self) -> Value {
+        json!(self.params)
+    }
+
+    fn pass_env(&self) -> Vec<String> {
+        self.params.measured.pass_env()
+    }
+
+    fn measured(&self) -> bool {
+        true
+    }
+
+    fn identity(&self) -> BTreeMap<String, String> {
+        let side = |name: &'static str, backend| {
+            let identity = TrialRunner::identity(backend).into_iter();
+            identity.map(move |(part, value)| (format!("{name}.{part}"), value))
+        };
+        side("simulated", &self.params.simulated)
+            .chain(side("measured", &self.params.measured))
+            .collect()
+    }
+
+    fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
+        let configs = self.configs(&ctx.rows("candidates")?)?;
+        let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
+        let simulated = self.replay(ctx, &self.params.simulated, &configs, &workload)?;
+        let measured = self.replay(ctx, &self.params.measured, &configs, &workload)?;
+        let trials: Vec<TrialRow> = simulated.iter().chain(&measured).flatten().cloned().collect();
+        let pairs = simulated.into_iter().zip(measured);
+        let pairs: Vec<Pair> = pairs
+            .map(|(simulated, measured)| Pair {
+                simulated,
+                measured,
+            })
+            .collect();
+        let rows: Vec<FidelityRow> = pairs.iter().flat_map(fidelity).collect();
+        ctx.write_rows(FidelityRow::TABLE.name, &rows)?;
+        let verdict = verdict(&pairs, &self.params.rank_by);
+        ctx.write_rows(VerdictRow::TABLE.name, &[verdict])?;
+        ctx.write_rows(TrialRow::TABLE.name, &trials)
+    }
+}
+
+impl ValidateStage {
+    /// The baseline, the recommended, then the rest as they stand; each once.
+    fn configs(&self, candidates: &[CandidateRow]) -> Result<Vec<Config>, StageError> {
+        let mut order: Vec<&CandidateRow> = candidates.iter().collect();
+        order.sort_by_key(|row| {
+            let baseline = row.sampler == "baseline";
+            (!baseline, row.recommended.is_none(), row.recommended)
+        });
+        let mut configs: Vec<Config> = Vec::new();
+        for row in order {
+            let config = Config::from_json(&row.config_name, &row.config).map_err(|error| {
+                let name = &row.config_name;
+                StageError::user(format!("configuration `{name}` is unreadable: {error}"))
+            })?;
+            if configs.iter().all(|known| known.id() != config.id()) {
+                configs.push(config);
+            }
+        }
+        configs.truncate(usize::try_from(self.params.most).unwrap_or(usize::MAX));
+        if configs.is_empty() {
+            return Err(StageError::user("input `candidates` has no configuration"));
+        }
+        Ok(configs)
+    }
+
+    /// Trials of each configuration over the draws, under the names that the input gave them.
+    fn replay(
+        &self,
+        ctx: &StageContext,
+        side: &Backend,
+        configs: &[Config],
+        workload: &[WorkloadRow],
+    ) -> Result<Vec<Vec<TrialRow>>, StageError> {
+        let runner = TrialRunner::new(ctx, side, &self.params.protocol, workload)?;
+        let specs = configs.iter().flat_map(|config| {
+            let config = self.params.for_side(side, config);
+            self.params.draws.iter().map(move |draw| TrialSpec {
+                config: config.clone(),
+                draw: *draw,
+                rate_scale: 1.0,
+                keep_requests: false,
+            })
+        });
+        let specs: Vec<TrialSpec> = specs.collect();
+        let trials = runner.expecting(specs.len() as u64).run(&specs)?;
+        let rows = trials.chunks(self.params.draws.len());
+        Ok(rows
+            .map(|draws| draws.iter().map(|trial| trial.row.clone()).collect())
+            .collect())
+    }
+}
