@@ -264,6 +264,9 @@ pub(crate) struct InitArgs {
 pub(crate) struct StagesArgs {
     /// Kind to show in full.
     pub(crate) kind: Option<String>,
+    /// Show a server instead: its knobs, and the rules between them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) server: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ mod pipeline;
 mod run;
 mod runs;
 mod schema;
+mod server;
 mod show;
 mod stages;
 mod status;

@@ -1,9 +1,10 @@
 use std::io::{self, Write};
 
 use sbt_engine::{OutputKind, StageKind};
-use sbt_stages::KINDS;
+use sbt_stages::{KINDS, ServerSpec};
 use serde_json::{Value, json};
 
+use super::server;
 use crate::arguments::StagesArgs;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -12,6 +13,15 @@ use crate::terminal::style::Paint;
 pub(crate) fn stages(arguments: &StagesArgs, environment: &Environment) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let paint = Paint::new(environment.colour_out);
+    if let Some(name) = &arguments.server {
+        let spec = ServerSpec::named(name).map_err(Failure::usage)?;
+        if arguments.json {
+            writeln!(out, "{:#}", server::json(spec))?;
+        } else {
+            out.write_all(server::reference(spec, paint).as_bytes())?;
+        }
+        return Ok(());
+    }
     match &arguments.kind {
         None if arguments.json => writeln!(out, "{:#}", list_json())?,
         None => out.write_all(list(paint).as_bytes())?,
@@ -124,6 +134,10 @@ fn reference(kind: &'static dyn StageKind, paint: Paint) -> String {
     );
     let schema = kind.params().to_value();
     section(&mut text, paint, "with", parameters(&schema).into_iter());
+    if schema["properties"].get("backend").is_some() {
+        section(&mut text, paint, "servers", server::list().into_iter());
+        text.push_str("\nsbt stages --server NAME shows the knobs of one.\n");
+    }
     text.push_str(&format!("\n{}\n", paint.bold("example")));
     for line in kind.example().trim().lines() {
         text.push_str(&format!("  {line}\n"));
@@ -135,7 +149,8 @@ fn name_of(port: &Value) -> String {
     port["name"].as_str().unwrap_or("").to_owned()
 }
 
-fn section(
+/// Adds lines of names and what they mean, under a title.
+pub(super) fn section(
     text: &mut String,
     paint: Paint,
     title: &str,

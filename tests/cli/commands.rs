@@ -160,6 +160,29 @@ fn stages_lists_every_kind_and_shows_one() {
 }
 
 #[test]
+fn stages_lists_every_server_and_shows_one() {
+    let sandbox = Sandbox::new();
+    let list = sandbox.ok(&["stages", "trials"]).stdout;
+    for name in sbt_stages::ServerSpec::names() {
+        assert!(list.contains(&format!("\n  {name} ")), "{list}");
+        let server = sbt_stages::ServerSpec::named(name).unwrap();
+        let one = sandbox.ok(&["stages", "--server", name]).stdout;
+        let json = sandbox.ok(&["stages", "--server", name, "--json"]).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["knobs"].as_array().unwrap().len(), server.knobs.len());
+        for knob in server.knobs.keys() {
+            assert!(one.contains(&format!("\n  {knob} ")), "{one}");
+        }
+    }
+    let unknown = sandbox.run(&["stages", "--server", "llamacp"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(
+        unknown.stderr.contains("did you mean `llamacpp`?"),
+        "{unknown}"
+    );
+}
+
+#[test]
 fn doctor_schema_and_completions_answer() {
     let sandbox = Sandbox::new();
     assert!(sandbox.ok(&["doctor"]).stdout.contains("simulator"));
