@@ -11,6 +11,7 @@ use crate::sandbox::root;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-schemas", &[]),
     ("sbt-engine", &["sbt-schemas"]),
+    ("sbt-launcher", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
     (
         "sbt-trials",
