@@ -44,6 +44,7 @@ impl Interrupt {
                 _ = terminations.recv() => SignalKind::terminate().as_raw_value(),
             };
             if self.signal().is_some() {
+                sbt_stages::kill_servers();
                 std::process::exit(128 + number);
             }
             self.0.store(number, Ordering::SeqCst);

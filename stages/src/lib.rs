@@ -3,6 +3,8 @@
 
 use sbt_engine::{Registry, StageKind};
 
+pub use sbt_trials::kill_servers;
+
 pub use sbt_trials::{KnobSpec, ServerSpec};
 
 /// Every kind that `uses = "…"` can name.

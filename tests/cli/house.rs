@@ -11,10 +11,17 @@ use crate::sandbox::root;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-schemas", &[]),
     ("sbt-engine", &["sbt-schemas"]),
+    ("sbt-launcher", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
     (
         "sbt-trials",
-        &["sbt-engine", "sbt-schemas", "sbt-simulator"],
+        &[
+            "sbt-client",
+            "sbt-engine",
+            "sbt-launcher",
+            "sbt-schemas",
+            "sbt-simulator",
+        ],
     ),
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),

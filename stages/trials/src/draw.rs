@@ -27,6 +27,11 @@ impl Draw {
             .collect()
     }
 
+    /// Sessions: the most requests in flight that a closed loop has, and more than an open one.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.before.iter().filter(|before| before.is_none()).count() as u64
+    }
+
     fn of(mut rows: Vec<WorkloadRow>) -> Self {
         rows.sort_by_key(|row| row.request_id);
         let turns = rows.iter().enumerate();

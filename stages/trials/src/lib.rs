@@ -11,8 +11,10 @@ mod dominance;
 mod draw;
 mod goals;
 mod hypervolume;
+mod identity;
 mod judge;
 mod kind;
+mod measured;
 mod memo;
 mod metrics;
 mod percentile;
@@ -31,7 +33,7 @@ mod trial_row;
 mod wording;
 
 pub use attribution::attribute;
-pub use backend::{Backend, SimulatorBackend};
+pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
 pub use candidate::aggregate;
 pub use catalogue::{CatalogueEntry, Catalogued};
 pub use config::{Config, Knob};
@@ -40,10 +42,11 @@ pub use goals::Goals;
 pub use hypervolume::hypervolume;
 pub use judge::Judge;
 pub use kind::TrialsKind;
-pub use protocol::{ClientLimits, Protocol, Slo};
+pub use measured::kill_servers;
+pub use protocol::{AtCap, ClientLimits, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use server::{
-    Api, FailurePattern, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset,
+    Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset,
     Rule, ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
 };

@@ -21,6 +21,8 @@ use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
 use machine::{Machine, Unready};
+
+pub use machine::kill_servers;
 use outcome::{ClientState, outcome};
 
 /// A real server, and what is known of it.

@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(
             llama.measured_command("m.gguf", &config, &PLACE).join(" "),
             "/opt/bin/server -m m.gguf -fit off --host 127.0.0.1 --port 8123 --alias small \
-             --metrics -lv 4 --parallel 4 --ctx-size 4096 --no-cache-prompt"
+             --metrics --parallel 4 --ctx-size 4096 --no-cache-prompt"
         );
     }
 

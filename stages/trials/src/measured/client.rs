@@ -1,0 +1,207 @@
+//! One trial as the client runs it: probe, reset, load, drain.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sbt_client::{
+    AtCap as ClientAtCap, Counts, Limits, Observed, Observer, Probe, Roots, Side, Target,
+    Vocabulary,
+};
+use sbt_engine::{Digest, StageContext, StageError};
+use sbt_launcher::{Gpus, Sample, Sampler};
+use sbt_schemas::Outcome;
+
+use super::machine::Ready;
+use super::telemetry::{Levels, throttling};
+use super::{Ending, Measured, schedule};
+use crate::draw::Draw;
+use crate::protocol::{AtCap, ClientLimits};
+use crate::trial_row::Lag;
+use crate::{Backend, Protocol, ServerSpec, TrialSpec};
+
+/// Samples of the server a second.
+const SAMPLES_HZ: f64 = 4.0;
+/// Time limit of a request where none is set: a server that hangs must not hang the trial.
+const LONGEST_S: f64 = 600.0;
+/// Time for the server to end what the client gave up.
+const IDLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What a trial showed of a server that took its requests.
+pub(crate) struct Measurement {
+    pub(crate) requests: Vec<Observed>,
+    pub(crate) samples: Vec<Sample<Levels>>,
+    pub(crate) lag: Lag,
+    /// Share of one core that the client used.
+    pub(crate) client_cpu: f64,
+    pub(crate) wall_s: f64,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Serves a draw. The inner error is an ending of the trial that the configuration is to blame
+/// for.
+pub(crate) fn measure(
+    trials: &Measured<'_>,
+    ready: &Ready,
+    spec: &TrialSpec,
+    draw: &Draw,
+    protocol: &Protocol,
+    salt: &str,
+) -> Result<Result<Measurement, Ending>, StageError> {
+    let begun = Instant::now();
+    let mut target = ready.target.clone();
+    let side = Side::new(&target).map_err(client_error)?;
+    let mut warnings = Vec::new();
+    warnings.extend(reset(&side, &trials.server));
+    let probe = match probe(trials, &mut target)? {
+        Ok(probe) => probe,
+        Err(ending) => return Ok(Err(ending)),
+    };
+    let asks = schedule::asks(draw, spec.rate_scale, seed(salt));
+    let limits = limits(&protocol.client, draw);
+    let sampler = sampler(ready, &side, &trials.server)?;
+    let watch = Watch {
+        ctx: trials.ctx,
+        config: &spec.config.name,
+    };
+    let ran = sbt_client::run(&target, probe.features, &probe.vocabulary, &asks, &limits, &watch);
+    let samples = sampler.map(Sampler::stop).unwrap_or_default();
+    let seen = ran.map_err(client_error)?;
+    trials.ctx.check_cancelled()?;
+    wait_idle(&side, &trials.server);
+    warnings.extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
+    let ended_s = seen.ended_s.max(f64::MIN_POSITIVE);
+    Ok(Ok(Measurement {
+        lag: Lag {
+            p50_s: seen.lag.p50_s,
+            p99_s: seen.lag.p99_s,
+            max_s: seen.lag.max_s,
+        },
+        client_cpu: seen.client_cpu_s / ended_s,
+        requests: seen.requests,
+        samples: from_t0(samples, seen.t0, begun),
+        wall_s: begun.elapsed().as_secs_f64(),
+        warnings,
+    }))
+}
+
+/// Samples on the clock of the requests.
+fn from_t0(samples: Vec<Sample<Levels>>, t0: Instant, origin: Instant) -> Vec<Sample<Levels>> {
+    let shift_s = t0.saturating_duration_since(origin).as_secs_f64();
+    let moved = samples.into_iter().map(|sample| Sample {
+        time_s: sample.time_s - shift_s,
+        ..sample
+    });
+    moved.collect()
+}
+
+/// Who hears of a trial that runs.
+struct Watch<'a> {
+    ctx: &'a StageContext,
+    config: &'a str,
+}
+
+impl Observer for Watch<'_> {
+    fn progress(&self, counts: Counts) {
+        let done = (counts.ok + counts.failed) as u64;
+        let note = format!(
+            "requests of `{}`, {} in flight, {} failed",
+            self.config, counts.in_flight, counts.failed
+        );
+        self.ctx.progress(done, counts.asked as u64, &note);
+    }
+
+    fn stop(&self) -> bool {
+        self.ctx.cancel.is_cancelled()
+    }
+}
+
+/// Empties the prefix cache, where the server can; prompts of another salt find nothing in it
+/// anyway.
+fn reset(side: &Side, server: &ServerSpec) -> Option<String> {
+    let reset = server.api.reset.as_ref()?;
+    let error = side.reset(&reset.method, &reset.path).err()?;
+    Some(format!("The prefix cache could not be emptied: {error}."))
+}
+
+/// One request that must succeed; tells what the server takes.
+fn probe(trials: &Measured<'_>, target: &mut Target) -> Result<Result<Probe, Ending>, StageError> {
+    let failure = match sbt_client::probe(target, &expected(trials)) {
+        Ok(probe) => return Ok(Ok(probe)),
+        Err(failure) => failure,
+    };
+    trials.ctx.check_cancelled()?;
+    let said = format!("the first request failed: {failure}");
+    match &trials.backend {
+        Backend::Endpoint(endpoint) => {
+            Err(StageError::user(format!("{}: {said}", endpoint.url)))
+        }
+        Backend::Server(_) | Backend::Simulator(_) => {
+            let died = trials.machine.death();
+            Ok(Err(died.unwrap_or((Outcome::Crashed, said))))
+        }
+    }
+}
+
+fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
+    Limits {
+        max_in_flight: client.max_in_flight,
+        at_cap: match client.at_cap {
+            AtCap::Queue => ClientAtCap::Queue,
+            AtCap::Shed => ClientAtCap::Shed,
+        },
+        open_before: draw.sessions().min(client.max_in_flight.unwrap_or(u64::MAX)).min(MOST_OPEN),
+        connect_timeout_s: Some(client.connect_timeout_s),
+        ttft_timeout_s: client.ttft_timeout_s,
+        idle_timeout_s: client.idle_timeout_s,
+        total_timeout_s: Some(client.timeout_s.unwrap_or(LONGEST_S)),
+        retries: client.retries,
+        backoff_s: client.backoff_s,
+        drain_timeout_s: Some(client.drain_timeout_s),
+    }
+}
+
+/// A word as a number.
+fn seed(salt: &str) -> u64 {
+    let digest = blake3::hash(salt.as_bytes());
+    let (first, _) = digest.as_bytes().split_first_chunk().expect("a digest is long enough");
+    u64::from_le_bytes(*first)
+}
+
+fn sampler(
+    ready: &Ready,
+    side: &Side,
+    server: &ServerSpec,
+) -> Result<Option<Sampler<Levels>>, StageError> {
+    let names = server.metrics.clone();
+    let told = names.names().any(|(_, names)| !names.is_empty());
+    let Some(pid) = ready.pid.or(told.then_some(NO_PROCESS)) else {
+        return Ok(None);
+    };
+    let side = side.clone();
+    let gpus = (ready.gpus > 0).then(|| Gpus::open(&[]).ok()).flatten();
+    let levels = move || match side.metrics() {
+        Ok(text) if told => Levels::read(&text, &names),
+        Ok(_) | Err(_) => Levels::default(),
+    };
+    let sampler = Sampler::start(pid, gpus, SAMPLES_HZ, Instant::now(), levels);
+    sampler.map(Some).map_err(|source| StageError::Io {
+        what: "the thread that samples the server".to_owned(),
+        source,
+    })
+}
+
+/// Waits until the server has ended what the client gave up; those that do not tell get no time.
+fn wait_idle(side: &Side, server: &ServerSpec) {
+    let deadline = Instant::now() + IDLE_WITHIN;
+    while Instant::now() < deadline {
+        let levels = side.metrics().map(|text| Levels::read(&text, &server.metrics));
+        if !levels.is_ok_and(|levels| levels.is_idle() == Some(false)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn client_error(error: sbt_client::ClientError) -> StageError {
+    StageError::user(error.to_string())
+}
