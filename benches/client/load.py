@@ -16,9 +16,10 @@ WORDS = (
 
 @dataclass
 class Load:
-    """Closed loop: as many streams at all times."""
+    """Closed loop of as many streams, or open loop at a rate of requests a second."""
 
     streams: int = 50
+    rate: float = 0.0
     prompt_tokens: int = 200
     output_tokens: int = 128
 
@@ -35,7 +36,7 @@ def write_prompts(path: Path, load: Load, count: int):
 def write_tokenizer(folder: Path):
     """A word is a token, in the format of Hugging Face."""
     folder.mkdir(exist_ok=True)
-    vocabulary = {"[UNK]": 0} | {word: 1 + i for i, word in enumerate(WORDS)}
+    vocabulary = {"[UNK]": 0} | {word: 1 + i for i, word in enumerate(dict.fromkeys(WORDS))}
     tokenizer = {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": [],
         "normalizer": None, "pre_tokenizer": {"type": "WhitespaceSplit"},

@@ -20,10 +20,10 @@ def command(program, server, load, requests, work):
 
 
 def read(work):
-    seen = Seen()
+    seen = Seen(named=True)
     with (work / "aiperf" / "profile_export.jsonl").open(encoding="utf-8") as records:
-        for number, line in enumerate(records):
-            metrics = json.loads(line)["metrics"]
-            seen.ttft_s[number] = metrics["time_to_first_token"]["value"] / 1000
-            seen.itl_s[number] = [gap / 1000 for gap in metrics["inter_chunk_latency"]["value"]]
+        for record in map(json.loads, records):
+            name, metrics = record["metadata"]["x_request_id"], record["metrics"]
+            seen.ttft_s[name] = metrics["time_to_first_token"]["value"] / 1000
+            seen.itl_s[name] = [gap / 1000 for gap in metrics["inter_chunk_latency"]["value"]]
     return seen
