@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+use sbt_launcher::{GpuIdentity, Gpus};
+
 use crate::backend::{EndpointBackend, LaunchedBackend};
 use crate::server::{ServerSpec, Version, model_identity};
 
@@ -40,7 +42,14 @@ pub(crate) fn of_launched(launched: &LaunchedBackend) -> Identity {
         let model = model.unwrap_or_else(|error| format!("unreadable: {error}"));
         identity.insert("model".to_owned(), model);
         if launched.gpus > 0 {
-            identity.insert("gpus".to_owned(), sbt_launcher::gpu_identity());
+            let gpus = match Gpus::open(&[]) {
+                Ok(gpus) => {
+                    let GpuIdentity { names, driver } = gpus.identity();
+                    format!("{}; driver {driver}", names.join(", "))
+                }
+                Err(reason) => reason,
+            };
+            identity.insert("gpus".to_owned(), gpus);
         }
         identity
     })
@@ -51,7 +60,7 @@ pub(crate) fn of_endpoint(endpoint: &EndpointBackend) -> Identity {
     let key = serde_json::to_string(endpoint).unwrap_or_default();
     once(key, || {
         let mut identity = Identity::from([("url".to_owned(), endpoint.url.clone())]);
-        let says = sbt_client::Address::parse(&endpoint.url)
+        let says = sbt_client::Target::parse(&endpoint.url)
             .and_then(|address| sbt_client::introduce(&address));
         match says {
             Ok(says) => {
