@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-simulator", &["sbt-schemas"]),
     (
         "sbt-trials",
-        &["sbt-engine", "sbt-schemas", "sbt-simulator"],
+        &["sbt-engine", "sbt-launcher", "sbt-schemas", "sbt-simulator"],
     ),
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),

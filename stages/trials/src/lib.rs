@@ -44,6 +44,6 @@ pub use protocol::{ClientLimits, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use server::{
-    Api, FailurePattern, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset,
-    Rule, ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
+    Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
+    ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
 };

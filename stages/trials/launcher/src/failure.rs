@@ -31,26 +31,24 @@ impl FailurePattern {
 }
 
 /// What the system's own error texts mean, whichever server prints them.
-const OF_THE_SYSTEM: &[(&str, Outcome, &str, bool)] = &[
-    (
-        "Address already in use",
-        Outcome::LaunchFailed,
-        "the port is in use",
-        true,
-    ),
-    (
-        "No space left on device",
-        Outcome::LaunchFailed,
-        "a disk is full",
-        true,
-    ),
-    (
-        "Cannot allocate memory",
-        Outcome::Oom,
-        "the machine ran out of memory",
-        false,
-    ),
-];
+fn of_the_system() -> [FailurePattern; 3] {
+    let pattern = |matches: &str, outcome, reason: &str| FailurePattern {
+        matches: matches.to_owned(),
+        outcome,
+        reason: reason.to_owned(),
+        infrastructure: outcome == Outcome::LaunchFailed,
+    };
+    let (failed, memory) = (Outcome::LaunchFailed, Outcome::Oom);
+    [
+        pattern("Address already in use", failed, "the port is in use"),
+        pattern("No space left on device", failed, "a disk is full"),
+        pattern(
+            "Cannot allocate memory",
+            memory,
+            "the machine ran out of memory",
+        ),
+    ]
+}
 
 /// How a server came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,24 +148,18 @@ impl Evidence<'_> {
     }
 
     fn logged(&self) -> Option<(Outcome, String, bool)> {
-        let own = FailurePattern::first(self.patterns, self.log);
-        let own = own.map(|(p, line)| (p.outcome, p.reason.as_str(), line, p.infrastructure));
-        let (outcome, reason, line, infrastructure) = own.or_else(|| self.of_the_system())?;
+        let system = of_the_system();
+        let (pattern, line) = FailurePattern::first(self.patterns, self.log)
+            .or_else(|| FailurePattern::first(&system, self.log))?;
         // A server that had come up did not fail to launch, whatever the line is listed for.
-        let outcome = match outcome {
-            Outcome::LaunchFailed if self.was_ready => Outcome::Crashed,
-            other => other,
+        let late = self.was_ready && pattern.outcome == Outcome::LaunchFailed;
+        let outcome = if late {
+            Outcome::Crashed
+        } else {
+            pattern.outcome
         };
-        Some((outcome, format!("{reason}: {line}"), infrastructure))
-    }
-
-    fn of_the_system(&self) -> Option<(Outcome, &'static str, &str, bool)> {
-        OF_THE_SYSTEM
-            .iter()
-            .find_map(|&(text, outcome, reason, infrastructure)| {
-                let line = self.log.lines().find(|line| line.contains(text))?;
-                Some((outcome, reason, line.trim(), infrastructure))
-            })
+        let reason = format!("{}: {line}", pattern.reason);
+        Some((outcome, reason, pattern.infrastructure))
     }
 
     fn killed(&self) -> Option<(Outcome, String, bool)> {
@@ -178,5 +170,60 @@ impl Evidence<'_> {
             );
             (Outcome::Oom, reason, false)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(killed_for_memory: bool, log: &str) -> Failure {
+        let patterns: Vec<FailurePattern> = serde_json::from_str(
+            r#"[{"matches":"cause","outcome":"oom","reason":"no memory"},
+                {"matches":"consequence","outcome":"launch_failed","reason":"no engine"}]"#,
+        )
+        .unwrap();
+        let evidence = Evidence {
+            otherwise: (Outcome::LaunchFailed, "it ended".to_owned()),
+            was_ready: false,
+            killed_for_memory,
+            patterns: &patterns,
+            log,
+            log_tail: crate::log::tail(log),
+        };
+        evidence.judge()
+    }
+
+    #[test]
+    fn cause_is_told_before_its_consequence() {
+        let failure = judged(false, "a\n  the consequence\n  the cause \nb");
+        assert_eq!(failure.outcome, Outcome::Oom);
+        assert_eq!(failure.reason, "no memory: the cause");
+        let failure = judged(false, "the consequence");
+        assert_eq!(failure.outcome, Outcome::LaunchFailed);
+    }
+
+    #[test]
+    fn kill_for_memory_explains_what_the_log_does_not() {
+        let failure = judged(true, "");
+        assert_eq!(failure.outcome, Outcome::Oom);
+        assert_eq!(
+            failure.reason,
+            "it ended; the kernel killed a process for memory"
+        );
+        assert_eq!(judged(true, "consequence").outcome, Outcome::LaunchFailed);
+    }
+
+    #[test]
+    fn full_disk_is_not_the_configurations_fault() {
+        let failure = judged(false, "write: No space left on device");
+        assert!(failure.infrastructure, "{failure}");
+        assert!(!judged(false, "mmap: Cannot allocate memory").infrastructure);
+    }
+
+    #[test]
+    fn pattern_with_an_unknown_key_is_refused() {
+        let wrong = r#"{"matches":"x","outcome":"oom","reason":"y","regex":true}"#;
+        assert!(serde_json::from_str::<FailurePattern>(wrong).is_err());
     }
 }

@@ -9,13 +9,13 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use sbt_engine::{Digest, Expr, nearest_name};
+use sbt_launcher::FailurePattern;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::Knob;
 
 pub use api::{Api, Metrics, Readiness, RequestForm, Reset, TimingsForm, TokenizeForm};
-pub use failure::FailurePattern;
 pub use launch::{Launch, Place};
 pub use version::{Version, model_identity};
 

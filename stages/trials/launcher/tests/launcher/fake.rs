@@ -63,7 +63,7 @@ impl Sandbox {
 
 pub(crate) fn plan(folder: &Path, words: &[&str]) -> LaunchPlan {
     let port = free_port("127.0.0.1").unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_server.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/launcher/fake_server.py");
     let own = ["python3".to_owned(), script.to_owned(), port.to_string()];
     LaunchPlan {
         argv: own
