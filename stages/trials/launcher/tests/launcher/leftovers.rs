@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use sbt_launcher::{Ended, Health, MachineLock, Running, kill_own, sweep};
 
 use crate::fake::{self, Sandbox, eventually, is_alive, signal};
@@ -111,7 +112,7 @@ impl Drop for Orphan {
     fn drop(&mut self) {
         for pid in [self.server, self.sandbox.child()] {
             if is_alive(pid) {
-                signal(pid, "KILL");
+                signal(pid, Signal::KILL);
             }
         }
     }
@@ -157,7 +158,7 @@ fn owner_killed_at_any_moment_of_a_start_leaves_what_a_sweep_stops() {
 #[test]
 fn child_of_a_server_that_ended_is_still_found() {
     let orphan = Orphan::new();
-    signal(orphan.server, "KILL");
+    signal(orphan.server, Signal::KILL);
     eventually(|| !is_alive(orphan.server));
     assert_eq!(sweep(orphan.sandbox.path()).unwrap().len(), 1);
     assert!(!is_alive(orphan.sandbox.child()));
@@ -249,7 +250,7 @@ fn lock_is_held_against_another_process_until_that_ends() {
     let number = holder.id();
     let on_wait = |who: &str| {
         heard.borrow_mut().push(who.to_owned());
-        signal(number, "KILL");
+        signal(number, Signal::KILL);
     };
     let lock = MachineLock::acquire(sandbox.path(), "gpu-0", on_wait, &|| false).unwrap();
     assert!(lock.is_some());

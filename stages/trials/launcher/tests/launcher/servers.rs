@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::net::TcpListener;
 
+use rustix::process::Signal;
 use sbt_launcher::{Ended, Exit, FailurePattern, Health, Running, StartError};
 use sbt_schemas::Outcome;
 
@@ -234,7 +235,7 @@ fn line_of_a_failed_launch_in_a_server_that_had_served_is_a_crash() {
 fn killed_server_crashed_by_that_signal() {
     let sandbox = Sandbox::new();
     let mut running = sandbox.start(&[]).unwrap();
-    signal(running.pid(), "KILL");
+    signal(running.pid(), Signal::KILL);
     eventually(|| running.exited() == Some(Exit::Signal(9)));
     let failure = running.diagnose().unwrap();
     assert_eq!(failure.outcome, Outcome::Crashed);
@@ -267,7 +268,7 @@ fn stopped_server_hangs_and_still_ends() {
     plan.probe_timeout_s = 0.5;
     let mut running = sandbox.run(plan).unwrap();
     let pid = running.pid();
-    signal(pid, "STOP");
+    signal(pid, Signal::STOP);
     let failure = running.diagnose().unwrap();
     assert_eq!(failure.outcome, Outcome::Hung);
     assert_eq!(failure.reason, "`python3` is stopped by a signal");
