@@ -57,7 +57,7 @@ impl Sandbox {
 
     pub(crate) fn child(&self) -> u32 {
         let pid = fs::read_to_string(self.path().join("child")).unwrap();
-        pid.parse().unwrap()
+        pid.trim().parse().unwrap()
     }
 }
 
