@@ -30,26 +30,6 @@ impl FailurePattern {
     }
 }
 
-/// What the system's own error texts mean, whichever server prints them.
-fn of_the_system() -> [FailurePattern; 3] {
-    let pattern = |matches: &str, outcome, reason: &str| FailurePattern {
-        matches: matches.to_owned(),
-        outcome,
-        reason: reason.to_owned(),
-        infrastructure: outcome == Outcome::LaunchFailed,
-    };
-    let (failed, memory) = (Outcome::LaunchFailed, Outcome::Oom);
-    [
-        pattern("Address already in use", failed, "the port is in use"),
-        pattern("No space left on device", failed, "a disk is full"),
-        pattern(
-            "Cannot allocate memory",
-            memory,
-            "the machine ran out of memory",
-        ),
-    ]
-}
-
 /// How a server came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -119,107 +99,9 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// What is known of a server that does not serve, before its log is read.
-pub(crate) struct Evidence<'a> {
-    /// Outcome and reason when the log does not say more.
-    pub(crate) otherwise: (Outcome, String),
-    /// Whether it had served before.
-    pub(crate) was_ready: bool,
-    /// Whether the kernel killed a process of this machine for memory since the start.
-    pub(crate) killed_for_memory: bool,
-    pub(crate) patterns: &'a [FailurePattern],
-    pub(crate) log: &'a str,
-    pub(crate) log_tail: String,
-}
-
-impl Evidence<'_> {
-    /// The log's word first, then the kernel's, then what was seen from outside.
-    pub(crate) fn judge(self) -> Failure {
-        let (outcome, reason, infrastructure) = self
-            .logged()
-            .or_else(|| self.killed())
-            .unwrap_or_else(|| (self.otherwise.0, self.otherwise.1.clone(), false));
-        Failure {
-            outcome,
-            reason,
-            infrastructure,
-            log_tail: self.log_tail,
-        }
-    }
-
-    fn logged(&self) -> Option<(Outcome, String, bool)> {
-        let system = of_the_system();
-        let (pattern, line) = FailurePattern::first(self.patterns, self.log)
-            .or_else(|| FailurePattern::first(&system, self.log))?;
-        // A server that had come up did not fail to launch, whatever the line is listed for.
-        let late = self.was_ready && pattern.outcome == Outcome::LaunchFailed;
-        let outcome = if late {
-            Outcome::Crashed
-        } else {
-            pattern.outcome
-        };
-        let reason = format!("{}: {line}", pattern.reason);
-        Some((outcome, reason, pattern.infrastructure))
-    }
-
-    fn killed(&self) -> Option<(Outcome, String, bool)> {
-        self.killed_for_memory.then(|| {
-            let reason = format!(
-                "{}; the kernel killed a process for memory",
-                self.otherwise.1
-            );
-            (Outcome::Oom, reason, false)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn judged(killed_for_memory: bool, log: &str) -> Failure {
-        let patterns: Vec<FailurePattern> = serde_json::from_str(
-            r#"[{"matches":"cause","outcome":"oom","reason":"no memory"},
-                {"matches":"consequence","outcome":"launch_failed","reason":"no engine"}]"#,
-        )
-        .unwrap();
-        let evidence = Evidence {
-            otherwise: (Outcome::LaunchFailed, "it ended".to_owned()),
-            was_ready: false,
-            killed_for_memory,
-            patterns: &patterns,
-            log,
-            log_tail: crate::log::tail(log),
-        };
-        evidence.judge()
-    }
-
-    #[test]
-    fn cause_is_told_before_its_consequence() {
-        let failure = judged(false, "a\n  the consequence\n  the cause \nb");
-        assert_eq!(failure.outcome, Outcome::Oom);
-        assert_eq!(failure.reason, "no memory: the cause");
-        let failure = judged(false, "the consequence");
-        assert_eq!(failure.outcome, Outcome::LaunchFailed);
-    }
-
-    #[test]
-    fn kill_for_memory_explains_what_the_log_does_not() {
-        let failure = judged(true, "");
-        assert_eq!(failure.outcome, Outcome::Oom);
-        assert_eq!(
-            failure.reason,
-            "it ended; the kernel killed a process for memory"
-        );
-        assert_eq!(judged(true, "consequence").outcome, Outcome::LaunchFailed);
-    }
-
-    #[test]
-    fn full_disk_is_not_the_configurations_fault() {
-        let failure = judged(false, "write: No space left on device");
-        assert!(failure.infrastructure, "{failure}");
-        assert!(!judged(false, "mmap: Cannot allocate memory").infrastructure);
-    }
 
     #[test]
     fn pattern_with_an_unknown_key_is_refused() {

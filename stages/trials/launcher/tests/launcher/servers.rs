@@ -212,6 +212,8 @@ fn child_that_outlives_its_server_is_stopped_too() {
     assert_eq!(failure.reason, "`python3` ended with code 3");
     assert!(failure.log_tail.ends_with("bye"));
     assert!(!is_alive(child));
+    assert_eq!(running.diagnose(), Some(failure));
+    assert_eq!(running.exited(), Some(Exit::Code(3)));
     assert_eq!(running.stop().ended, Ended::Kill);
 }
 
