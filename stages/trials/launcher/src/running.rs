@@ -24,6 +24,7 @@ const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// Waits for a line, then becomes the server: when this process is killed before the server is
 /// written down, the shell reads an end instead and nothing starts.
 const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
+
 /// A server that is ready, or was. Dropping it stops it.
 pub struct Running {
     plan: LaunchPlan,
