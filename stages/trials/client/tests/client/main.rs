@@ -1,0 +1,11 @@
+//! The client against a server whose every byte is under control.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may stop and may say why it skips"
+)]
+
+mod faults;
+mod mock;
+mod schedule;
+mod support;
