@@ -17,6 +17,14 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
+    /// One message and its answer, of unknown length.
+    pub(crate) fn of(text: &str, answer: &str) -> Self {
+        Self {
+            said: vec![(text.into(), answer.into())],
+            tokens: 0,
+        }
+    }
+
     /// The conversation after `text` was answered with what was seen.
     pub(crate) fn after(&self, text: &str, ask: &Ask, seen: &Observed) -> Self {
         let mut said = self.said.clone();

@@ -66,7 +66,8 @@ fn io_cause(error: &hyper::Error) -> Option<io::ErrorKind> {
     None
 }
 
-fn chain(error: &hyper::Error) -> String {
+/// An error with all that caused it.
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut said = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

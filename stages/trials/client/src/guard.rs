@@ -51,6 +51,13 @@ impl Guard {
     pub(crate) fn token(&mut self, limits: &Limits, at: Instant) {
         self.next = limits.idle_timeout_s.and_then(span).map(|s| at + s);
         self.next_status = RequestStatus::TimeoutIdle;
+        // usually it is set to ring before, and will be set again then
+        if self
+            .next
+            .is_some_and(|at| self.alarm.deadline() > at.into())
+        {
+            self.set_alarm();
+        }
     }
 
     /// Stops the clocks.

@@ -126,7 +126,6 @@ impl Target {
     }
 
     /// URL of a path of the server: below the base with a leading `./`, else from its root.
-    #[expect(dead_code)]
     pub(crate) fn side_url(&self, path: &str) -> String {
         match path.strip_prefix("./") {
             Some(below) => format!("{}/{below}", self.url()),

@@ -8,11 +8,20 @@ use crate::{ClientError, Roots};
 
 /// TLS as a client, HTTP/1.1 only.
 pub(crate) fn config(roots: &Roots) -> Result<ClientConfig, ClientError> {
+    trusting(store(roots)?)
+}
+
+/// TLS that trusts nobody, for targets without it.
+pub(crate) fn config_without_roots() -> Result<ClientConfig, ClientError> {
+    trusting(RootCertStore::empty())
+}
+
+fn trusting(roots: RootCertStore) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| ClientError::Roots(e.to_string()))?
-        .with_root_certificates(store(roots)?)
+        .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

@@ -7,5 +7,7 @@
 
 mod faults;
 mod mock;
+mod probing;
+mod recorded;
 mod schedule;
 mod support;
