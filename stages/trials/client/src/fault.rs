@@ -23,17 +23,16 @@ const NO_DESCRIPTOR: [i32; 2] = [24, 23];
 
 /// Why a connection was not made.
 pub(crate) fn of_connect(error: &io::Error) -> Fault {
-    let status = match error.kind() {
-        io::ErrorKind::ConnectionRefused => RequestStatus::ConnectRefused,
-        // no port of its own is left
-        io::ErrorKind::AddrNotAvailable => RequestStatus::ClientFault,
-        _ if error
-            .raw_os_error()
-            .is_some_and(|e| NO_DESCRIPTOR.contains(&e)) =>
-        {
-            RequestStatus::ClientFault
-        }
-        _ => RequestStatus::ConnectTimeout,
+    let number = error.raw_os_error();
+    let status = if error.kind() == io::ErrorKind::ConnectionRefused {
+        RequestStatus::ConnectRefused
+    } else if number.is_some_and(|e| NO_DESCRIPTOR.contains(&e))
+        || error.kind() == io::ErrorKind::AddrNotAvailable
+    {
+        // no descriptor, or no port of its own, is left
+        RequestStatus::ClientFault
+    } else {
+        RequestStatus::ConnectTimeout
     };
     (status, error.to_string())
 }
@@ -45,7 +44,7 @@ pub(crate) fn of_exchange(error: &hyper::Error, is_sent: bool) -> Fault {
         _ if !is_sent => RequestStatus::SendFailed,
         Some(io::ErrorKind::UnexpectedEof) => RequestStatus::StreamCut,
         Some(_) => RequestStatus::ConnReset,
-        // a chunk's size, or the head of the answer, that is none
+        // no head of an answer
         None if error.is_parse() => RequestStatus::SseGarbage,
         None if error.is_user() => RequestStatus::ClientFault,
         // closed before or within the head
@@ -58,7 +57,7 @@ fn io_cause(error: &hyper::Error) -> Option<io::ErrorKind> {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = next {
         if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            // hyper wraps bad chunk sizes in errors of this kind
+            // hyper's own, for a size of a chunk that is none
             return Some(cause.kind()).filter(|k| *k != io::ErrorKind::InvalidInput);
         }
         next = cause.source();

@@ -1,62 +1,48 @@
-use std::io;
-use std::time::Instant;
+//! Wakes the run at an instant, to some tens of microseconds: tokio's own timers round up to a
+//! millisecond, which would be in every latency.
 
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-    timerfd_settime,
-};
-use tokio::io::unix::AsyncFd;
+#[cfg(any(test, not(target_os = "linux")))]
+mod sleeper;
+#[cfg(target_os = "linux")]
+mod timerfd;
 
-/// Wakes at an instant, to some tens of microseconds: tokio's own timers round up to a millisecond,
-/// which would be in every latency.
-pub(crate) struct Pacer {
-    timer: AsyncFd<std::os::fd::OwnedFd>,
-    set: Option<Instant>,
-}
+#[cfg(not(target_os = "linux"))]
+pub(crate) use sleeper::Pacer;
+#[cfg(target_os = "linux")]
+pub(crate) use timerfd::Pacer;
 
-impl Pacer {
-    #[expect(
-        deprecated,
-        reason = "its successor is unsafe, for descriptors that may be closed early; this one is owned"
-    )]
-    pub(crate) fn new() -> io::Result<Self> {
-        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        Ok(Self {
-            timer: AsyncFd::new(timer)?,
-            set: None,
-        })
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    macro_rules! wakes_in_order {
+        ($name:ident, $pacer:ty) => {
+            #[test]
+            fn $name() {
+                let runtime = crate::run::runtime().unwrap();
+                runtime.block_on(async {
+                    let mut pacer = <$pacer>::new().unwrap();
+                    let start = Instant::now();
+                    // one that is given up for an earlier one, one that is past, one that is to come
+                    let late = start + Duration::from_secs(60);
+                    let given_up =
+                        tokio::time::timeout(Duration::from_millis(5), pacer.wait(Some(late)));
+                    assert!(given_up.await.is_err());
+                    for at in [start, Instant::now() + Duration::from_millis(20)] {
+                        // it may wake for the one before, as the run looks at its clock again
+                        while Instant::now() < at {
+                            pacer.wait(Some(at)).await.unwrap();
+                        }
+                        pacer.wait(Some(at)).await.unwrap();
+                    }
+                });
+            }
+        };
     }
 
-    /// Waits until `at`; for ever without it.
-    pub(crate) async fn wait(&mut self, at: Option<Instant>) -> io::Result<()> {
-        let Some(at) = at else {
-            return std::future::pending().await;
-        };
-        if self.set != Some(at) {
-            self.set(at)?;
-        }
-        let mut ready = self.timer.readable().await?;
-        ready.clear_ready();
-        self.set = None;
-        Ok(())
-    }
-
-    fn set(&mut self, at: Instant) -> io::Result<()> {
-        // zero would switch the timer off
-        let left = at
-            .saturating_duration_since(Instant::now())
-            .max(std::time::Duration::from_nanos(1));
-        let value = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        let once = Itimerspec {
-            it_interval: Timespec::default(),
-            it_value: value,
-        };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
-        self.set = Some(at);
-        Ok(())
-    }
+    #[cfg(target_os = "linux")]
+    wakes_in_order!(timer_wakes_in_order, timerfd::Pacer);
+    wakes_in_order!(sleeper_wakes_in_order, sleeper::Pacer);
 }

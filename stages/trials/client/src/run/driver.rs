@@ -100,8 +100,8 @@ impl<'a> Driver<'a> {
             drains_from_s: None,
             is_ending: false,
         };
-        for index in 0..asks.len() {
-            if !asks[index].continues {
+        for (index, ask) in asks.iter().enumerate() {
+            if !ask.continues {
                 driver.prepare(index);
             }
         }

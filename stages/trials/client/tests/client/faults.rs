@@ -251,21 +251,6 @@ fn hosts_that_are_not_there_have_their_classes() {
 }
 
 #[test]
-fn plain_server_behind_https_is_a_tls_fault() {
-    let mock = Mock::always(good(1));
-    let url = mock.target().url().replace("http:", "https:");
-    let mut target = Target::parse(&url).unwrap();
-    target.roots = sbt_client::Roots::Pem(include_bytes!("authority.pem").to_vec());
-    // the mock waits for the end of a head that never comes, so the handshake may also just not end
-    let limits = Limits {
-        connect_timeout_s: Some(2.0),
-        ..Limits::default()
-    };
-    let one = run_one(&target, &limits);
-    assert!(matches!(one.status, Tls | ConnectTimeout), "{one:#?}");
-}
-
-#[test]
 fn role_alone_is_no_token() {
     let role = event(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#);
     let steps = [

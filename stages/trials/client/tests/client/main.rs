@@ -5,6 +5,7 @@
     reason = "a test may stop and may say why it skips"
 )]
 
+mod encrypted;
 mod faults;
 mod mock;
 mod probing;

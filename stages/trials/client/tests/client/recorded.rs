@@ -147,7 +147,6 @@ fn refusals_of_real_servers_have_their_classes() {
         ("llama_err_bad_param_type.txt", Http4xx),
         ("llama_err_404.txt", Http4xx),
         ("llama_err_bad_json.txt", Http5xx),
-        ("llama_health_loading_503.txt", Http5xx),
     ] {
         let Some(seen) = seen(name, FEATURES, 1) else {
             return;
