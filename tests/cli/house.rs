@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-engine", &["sbt-schemas"]),
     ("sbt-launcher", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
+    ("sbt-client", &["sbt-schemas"]),
     (
         "sbt-trials",
         &[
