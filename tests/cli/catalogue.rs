@@ -147,8 +147,11 @@ protocol = {{ warmup_requests = 0, client = {{ idle_timeout_s = 3.0, ttft_timeou
 
 fn table(sandbox: &Sandbox, name: &str) -> Vec<Value> {
     let reference = format!("catalogue:measure.{name}");
-    let out = sandbox.ok(&["table", &reference, "--format", "json"]);
-    serde_json::from_str(&out.stdout).unwrap()
+    let out = sandbox
+        .ok(&["table", &reference, "--format", "json"])
+        .stdout;
+    let rows = out.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.collect()
 }
 
 fn assert_ended(sandbox: &Sandbox, outcome: &str, reason: &str) {
