@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod catalogue;
 mod check;
 mod commands;
 mod decision;
