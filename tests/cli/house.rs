@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-schemas", &[]),
     ("sbt-engine", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
+    ("sbt-serve", &["sbt-simulator"]),
     (
         "sbt-trials",
         &["sbt-engine", "sbt-schemas", "sbt-simulator"],

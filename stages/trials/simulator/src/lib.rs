@@ -11,6 +11,7 @@ mod blocks;
 mod catalogue;
 mod client;
 mod cuda_graphs;
+mod emission;
 mod engine_config;
 mod gpu;
 mod launch_rules;
@@ -26,6 +27,7 @@ mod state;
 mod step_time;
 
 pub use client::Client;
+pub use emission::Emission;
 pub use engine_config::{EngineConfig, KvCacheDtype, Quantization};
 pub use gpu::Gpu;
 pub use memory::Memory;
