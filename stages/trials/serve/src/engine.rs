@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sbt_simulator::Emission;
+use sbt_simulator::{Emission, Gauges};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -22,20 +22,6 @@ struct State {
     pace: Pace,
     takers: BTreeMap<u64, UnboundedSender<Emission>>,
     came: Vec<Emission>,
-}
-
-/// What there is to know of an engine at a moment.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Gauges {
-    pub(crate) running: usize,
-    pub(crate) waiting: usize,
-    /// Share of the KV blocks in use.
-    pub(crate) kv_usage: f64,
-    pub(crate) preemptions: u64,
-    /// Prompt tokens looked up in the prefix cache.
-    pub(crate) prefix_queries: u64,
-    /// Of these, tokens found.
-    pub(crate) prefix_hits: u64,
 }
 
 impl Engine {

@@ -79,6 +79,10 @@ impl Fixed {
         self.open.remove(&request);
     }
 
+    pub(crate) fn max_model_len(&self) -> u32 {
+        self.times.max_model_len
+    }
+
     /// Requests under way.
     pub(crate) fn running(&self) -> usize {
         self.open.len()

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::Gauges;
+use sbt_simulator::Gauges;
+
 use crate::progress::Progress;
 
 const TTFT_BOUNDS_S: &[f64] = &[

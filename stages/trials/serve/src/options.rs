@@ -1,10 +1,14 @@
 use std::path::PathBuf;
 
+use sbt_simulator::Server;
+
 use crate::fault::FaultRates;
 use crate::fixed::FixedTimes;
 
 /// What decides when tokens come.
 pub enum Engine {
+    /// A simulated server.
+    Simulated(Box<Server>),
     /// The same times for every request.
     Fixed(FixedTimes),
 }

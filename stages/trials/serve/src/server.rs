@@ -19,7 +19,6 @@ use tokio::task::JoinSet;
 use crate::app::{App, Countdown};
 use crate::clock::monotonic_s;
 use crate::engine::Engine;
-use crate::fixed::Fixed;
 use crate::metrics::Metrics;
 use crate::options::{self, Options};
 use crate::pace::Pace;
@@ -84,8 +83,9 @@ pub async fn bind(options: Options) -> Result<Bound, ServeError> {
     };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let addr = listener.local_addr()?;
-    let pace = match options.engine {
-        options::Engine::Fixed(times) => Pace::Fixed(times, Fixed::new(times)),
+    let pace = match &options.engine {
+        options::Engine::Fixed(times) => Pace::fixed(*times),
+        options::Engine::Simulated(server) => Pace::simulated(server),
     };
     let app = App {
         model: options.model,

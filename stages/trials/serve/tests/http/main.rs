@@ -4,4 +4,5 @@
 mod endpoints;
 mod faults;
 mod raw;
+mod simulated;
 mod truth;

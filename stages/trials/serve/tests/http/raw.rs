@@ -5,7 +5,21 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use sbt_serve::{Engine, FixedTimes, Handle, Options, spawn};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+pub(crate) const CHAT: &str = "/v1/chat/completions";
+pub(crate) const COMPLETIONS: &str = "/v1/completions";
+
+/// A chat of seven prompt tokens, streamed, with usage at the end.
+pub(crate) fn chat(tokens: u64) -> Value {
+    json!({
+        "model": "m",
+        "messages": [{ "role": "user", "content": "one two three" }],
+        "max_tokens": tokens,
+        "stream": true,
+        "stream_options": { "include_usage": true },
+    })
+}
 
 /// How long a client waits before it says that nothing comes.
 const PATIENCE: Duration = Duration::from_millis(400);
