@@ -14,3 +14,4 @@ mod house;
 mod safety;
 mod sandbox;
 mod schemas;
+mod serve;

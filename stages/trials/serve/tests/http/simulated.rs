@@ -1,10 +1,13 @@
 //! The simulated engine behind HTTP.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use sbt_serve::{Engine, Options};
 use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server};
 use serde_json::{Value, json};
 
-use crate::raw::{Arrived, CHAT, COMPLETIONS, chat, get, post, start};
+use crate::raw::{Arrived, CHAT, chat, get, post, posted, start};
 
 fn simulator() -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
@@ -95,17 +98,21 @@ fn full_queue_is_status_503() {
 #[test]
 fn client_that_leaves_frees_its_place() {
     let server = start(options());
-    // The fault keeps the stream open until the client's patience is over.
-    let hang = "x-sbt-fault: hang\r\n";
-    let body = json!({ "model": "m", "prompt": "a", "max_tokens": 4000, "stream": true });
-    post(server.addr(), COMPLETIONS, hang, &body);
-    loop {
+    let running = || {
         let text = get(server.addr(), "/metrics").text();
-        let running = text
+        let line = text
             .lines()
             .find(|l| l.starts_with("vllm:num_requests_running"));
-        if running.unwrap().ends_with(" 0.0") {
-            break;
-        }
-    }
+        line.unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
+    let mut body = chat(100_000);
+    body["stream"] = json!(true);
+    let request = posted(CHAT, "", &body.to_string());
+    let mut stream = TcpStream::connect(server.addr()).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    while running() != "1.0" {}
+    drop(stream);
+    while running() != "0.0" {}
+    let text = get(server.addr(), "/metrics").text();
+    assert!(text.contains("finished_reason=\"length\"} 0"));
 }
