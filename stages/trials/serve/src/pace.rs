@@ -88,6 +88,7 @@ impl Simulated {
         self.live.submit(&Request {
             start_s: now_s,
             after: None,
+            continues: false,
             prompt_tokens: prompt.len() as u32,
             output_tokens: answer.len() as u32,
             block_ids: block_ids(&sequence, self.block_size),
