@@ -287,7 +287,7 @@ Examples:
   sbt serve --gpu l40s --set max_num_seqs=8 --port 0      one knob changed, on a free port
   sbt serve --fixed 0.1,0.02 --truth truth.jsonl          fixed times, to calibrate a client
   sbt serve --fault http_503=0.05 --fault cut=0.01        faults at random, the same ones each time
-  curl -H 'x-sbt-fault: hang' http://127.0.0.1:8000/v1/completions -d '{\"prompt\":\"hi\",\"stream\":true}'
+  curl -H 'x-sbt-fault: hang' localhost:8000/v1/completions -d '{\"prompt\": \"hi\"}'
 
 Faults, for --fault or the header x-sbt-fault:
 ";

@@ -24,7 +24,7 @@ impl Progress {
 
     /// Takes a token; the time since the one before, if there was one.
     pub(crate) fn take(&mut self, emission: &Emission) -> Option<f64> {
-        let gap_s = (self.tokens > 0).then(|| emission.at_s - self.last_s);
+        let gap_s = (self.tokens > 0).then_some(emission.at_s - self.last_s);
         if self.tokens == 0 {
             self.first_s = emission.at_s;
             self.scheduled_s = emission.scheduled_s;
