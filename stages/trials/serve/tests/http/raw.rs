@@ -69,12 +69,10 @@ impl Arrived {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<String> {
-        let head = self.head();
-        let value = head.lines().find_map(|line| {
+        self.head().lines().find_map(|line| {
             let (key, value) = line.split_once(": ")?;
             (key == name).then(|| value.to_owned())
-        });
-        value
+        })
     }
 
     /// The body, chunks joined.
