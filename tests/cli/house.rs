@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-launcher", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
     ("sbt-client", &["sbt-schemas"]),
+    ("sbt-serve", &["sbt-simulator"]),
     (
         "sbt-trials",
         &[

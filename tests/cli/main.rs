@@ -16,3 +16,4 @@ mod measure;
 mod safety;
 mod sandbox;
 mod schemas;
+mod serve;
