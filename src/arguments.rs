@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use sbt_serve::Fault;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// List stage kinds, or show one: parameters, inputs, outputs.
     Stages(StagesArgs),
+    /// Serve a simulated model behind an OpenAI-compatible port: no GPU needed.
+    Serve(Box<ServeArgs>),
     /// Say what this machine can do.
     Doctor(JsonArgs),
     /// Print the JSON Schema of a pipeline or of a table.
@@ -279,4 +282,85 @@ pub(crate) struct SchemaArgs {
     /// Write `pipeline.schema.json` and `tables/*.json` into a folder instead.
     #[arg(long, value_name = "DIR", conflicts_with = "table")]
     pub(crate) write: Option<PathBuf>,
+}
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  sbt serve                                               an 8B model on an H100, at port 8000
+  sbt serve --gpu l40s --set max_num_seqs=8 --port 0      one knob changed, on a free port
+  sbt serve --fixed 0.1,0.02 --truth truth.jsonl          fixed times, to calibrate a client
+  sbt serve --fault http_503=0.05 --fault cut=0.01        faults at random, the same ones each time
+  curl -H 'x-sbt-fault: hang' localhost:8000/v1/completions -d '{\"prompt\": \"hi\"}'
+
+Faults, for --fault or the header x-sbt-fault:
+";
+
+fn serve_help() -> String {
+    let faults = Fault::ALL
+        .iter()
+        .map(|(_, word, about)| format!("  {word:<17} {about}\n"));
+    format!("{SERVE_EXAMPLES}{}", faults.collect::<String>())
+}
+
+#[derive(Args)]
+#[command(after_help = serve_help())]
+pub(crate) struct ServeArgs {
+    /// Model, by its name in the simulator's catalogue.
+    #[arg(long, default_value = "llama-3.1-8b", value_name = "NAME")]
+    pub(crate) model: String,
+    /// GPU, by its name in the simulator's catalogue.
+    #[arg(long, default_value = "h100-sxm", value_name = "NAME")]
+    pub(crate) gpu: String,
+    /// GPUs of the machine.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) gpus: u64,
+    /// Server that is simulated.
+    #[arg(long, default_value = "vllm", value_name = "NAME")]
+    pub(crate) server: String,
+    /// Set a knob of the server.
+    #[arg(long = "set", value_name = "KNOB=VALUE")]
+    pub(crate) sets: Vec<String>,
+    /// Address to listen at.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// Port to listen at; 0 takes a free one.
+    #[arg(long, default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// Give tokens at these times instead of simulating: seconds to the first token, and between
+    /// tokens.
+    #[arg(long, value_name = "TTFT,ITL", conflicts_with_all = ["sets", "gpu", "gpus", "server"])]
+    pub(crate) fixed: Option<String>,
+    /// Let the engine's clock run so many times as fast.
+    #[arg(long, default_value_t = 1.0, value_name = "FACTOR")]
+    pub(crate) speed: f64,
+    /// Tokens an event.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) tokens_per_event: u32,
+    /// Events a write, where so many are due.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) events_per_write: u32,
+    /// Play a fault on a share of the requests.
+    #[arg(long = "fault", value_name = "WORD=SHARE")]
+    pub(crate) faults: Vec<String>,
+    /// Play the faults on other requests.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Crash as the N-th request to generate comes.
+    #[arg(long, value_name = "N")]
+    pub(crate) crash_after: Option<u64>,
+    /// Refuse new connections once N requests to generate have come.
+    #[arg(long, value_name = "N")]
+    pub(crate) refuse_after: Option<u64>,
+    /// Listen only after so many seconds, as a server that loads its model.
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    pub(crate) startup_s: f64,
+    /// Write what the server saw of each request, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+    /// Environment variable with the key that requests must carry.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api_key_env: Option<String>,
+    /// Print one line of JSON with the URL on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

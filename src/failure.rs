@@ -30,6 +30,19 @@ pub(crate) enum Exit {
     Terminated = 143,
 }
 
+impl Exit {
+    /// Of a command that a signal stopped.
+    pub(crate) fn of_signal(signal: i32) -> Self {
+        /// SIGTERM on every Unix.
+        const TERMINATE: i32 = 15;
+        if signal == TERMINATE {
+            Self::Terminated
+        } else {
+            Self::Interrupted
+        }
+    }
+}
+
 /// Why the command did not do what was asked, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use sbt_engine::Cancel;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Signal that asked for the stop; 0 when none did.
 #[derive(Debug, Clone, Default)]
@@ -32,23 +32,40 @@ impl Interrupt {
     }
 
     async fn wait(self, cancel: Cancel) {
-        let (Ok(mut interrupts), Ok(mut terminations)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
+        let Ok(mut signals) = Signals::new() else {
             return;
         };
         loop {
-            let number = tokio::select! {
-                _ = interrupts.recv() => SignalKind::interrupt().as_raw_value(),
-                _ = terminations.recv() => SignalKind::terminate().as_raw_value(),
-            };
+            let number = signals.next().await;
             if self.signal().is_some() {
                 sbt_stages::kill_servers();
                 std::process::exit(128 + number);
             }
             self.0.store(number, Ordering::SeqCst);
             cancel.cancel();
+        }
+    }
+}
+
+/// SIGINT and SIGTERM as they come.
+pub(crate) struct Signals {
+    interrupts: Signal,
+    terminations: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupts: signal(SignalKind::interrupt())?,
+            terminations: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Number of the next one.
+    pub(crate) async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupts.recv() => SignalKind::interrupt().as_raw_value(),
+            _ = self.terminations.recv() => SignalKind::terminate().as_raw_value(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod run;
 mod runs;
 mod schema;
 mod server;
+mod serve;
 mod show;
 mod stages;
 mod status;
@@ -38,6 +39,7 @@ pub(crate) fn dispatch(arguments: Arguments, environment: &Environment) -> Resul
         Command::Cache(a) => cache::cache(a, &store),
         Command::Init(a) => init::init(a),
         Command::Stages(a) => stages::stages(a, environment),
+        Command::Serve(a) => serve::serve(a, environment),
         Command::Doctor(a) => doctor::doctor(a, &store, environment),
         Command::Schema(a) => schema::schema(a),
         Command::Completions { shell } => completions::completions(*shell),

@@ -122,13 +122,7 @@ fn lock_verdict(differences: Vec<String>) -> Result<(), Failure> {
 }
 
 fn interrupted(signal: i32, arguments: &RunArgs) -> Failure {
-    /// SIGTERM on every Unix.
-    const TERMINATE: i32 = 15;
-    let exit = if signal == TERMINATE {
-        Exit::Terminated
-    } else {
-        Exit::Interrupted
-    };
+    let exit = Exit::of_signal(signal);
     Failure::new(exit, "stopped; what was finished is kept").hint(format!(
         "go on with: {}",
         pipeline::command_line("run", &arguments.pipeline)

@@ -30,6 +30,7 @@ fn help_tree_is_as_documented() {
         "cache",
         "init",
         "stages",
+        "serve",
         "doctor",
         "schema",
         "completions",

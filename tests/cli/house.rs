@@ -13,6 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-engine", &["sbt-schemas"]),
     ("sbt-launcher", &["sbt-schemas"]),
     ("sbt-simulator", &["sbt-schemas"]),
+    ("sbt-client", &["sbt-schemas"]),
+    ("sbt-serve", &["sbt-simulator"]),
     (
         "sbt-trials",
         &[

@@ -6,6 +6,7 @@
 )]
 
 mod browser;
+mod catalogue;
 mod check;
 mod commands;
 mod decision;
@@ -15,3 +16,4 @@ mod measure;
 mod safety;
 mod sandbox;
 mod schemas;
+mod serve;

@@ -34,7 +34,7 @@ pub(crate) fn all(
     server: &ServerSpec,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let view = View::new(pipeline, params, inputs, server);
-    let summary = summary(pipeline, params, inputs, server);
+    let summary = summary(pipeline, params, inputs);
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     let pareto = plot::pareto(params, inputs, &view.label)?;
     let tail = plot::tail(inputs, &view.label)?;

@@ -73,10 +73,10 @@ impl Stage for RenderStage {
             .params
             .backend
             .server()
-            .map_or("", |server| server.digest.as_str());
+            .map_or_else(|_| String::new(), |server| server.digest.clone());
         let templates = Digest::of(artefacts::TEMPLATES.concat().as_bytes()).short();
         [
-            ("server".to_owned(), server.to_owned()),
+            ("server".to_owned(), server),
             ("templates".to_owned(), templates),
         ]
         .into()
@@ -85,7 +85,7 @@ impl Stage for RenderStage {
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
         let inputs = Inputs::read(ctx)?;
         let server = self.params.backend.server().map_err(StageError::user)?;
-        let files = artefacts::all(&ctx.pipeline, &self.params, &inputs, server)
+        let files = artefacts::all(&ctx.pipeline, &self.params, &inputs, &server)
             .map_err(|error| StageError::user(format!("a template failed: {error}")))?;
         ctx.write("report", Written::Folder(files));
         Ok(())

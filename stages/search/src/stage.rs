@@ -126,7 +126,7 @@ impl Stage for SearchStage {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let quality = ctx.rows_if_wired("quality")?.unwrap_or_default();
         let server = params.backend.server().map_err(StageError::user)?;
-        let quality = Quality::new(server, quality);
+        let quality = Quality::new(&server, quality);
         let baseline = baseline(ctx, &quality)?;
         let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
         let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;

@@ -129,7 +129,7 @@ impl Stage for StabilityStage {
         let finalists = finalists(baseline, &candidates, self.params.finalists)?;
         let trials = self.measure(ctx, &finalists)?;
         let server = self.params.backend.server().map_err(StageError::user)?;
-        let quality = Quality::new(server, ctx.rows_if_wired("quality")?.unwrap_or_default());
+        let quality = Quality::new(&server, ctx.rows_if_wired("quality")?.unwrap_or_default());
         let judged = self.judge(&finalists, &trials, &quality)?;
         let requests = self.requests(&judged, &trials);
         ctx.write_rows("stability", &stability(&finalists, &trials, &judged))?;

@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sbt_client::Target;
+use sbt_client::side::Side;
+use sbt_launcher::{GpuIdentity, Gpus};
 
 use crate::backend::{EndpointBackend, LaunchedBackend};
 use crate::server::{ServerSpec, Version, model_identity};
 
 /// Parts of an identity by name.
 pub(crate) type Identity = BTreeMap<String, String>;
+
+/// Time limit of asking an endpoint who it is, while a pipeline is planned.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 
 /// Identities found so far by this process: several stages ask for the same, and a model of
 /// gigabytes is read for it.
@@ -40,7 +48,14 @@ pub(crate) fn of_launched(launched: &LaunchedBackend) -> Identity {
         let model = model.unwrap_or_else(|error| format!("unreadable: {error}"));
         identity.insert("model".to_owned(), model);
         if launched.gpus > 0 {
-            identity.insert("gpus".to_owned(), sbt_launcher::gpu_identity());
+            let gpus = match Gpus::open(&[]) {
+                Ok(gpus) => {
+                    let GpuIdentity { names, driver } = gpus.identity();
+                    format!("{}; driver {driver}", names.join(", "))
+                }
+                Err(reason) => reason,
+            };
+            identity.insert("gpus".to_owned(), gpus);
         }
         identity
     })
@@ -51,16 +66,13 @@ pub(crate) fn of_endpoint(endpoint: &EndpointBackend) -> Identity {
     let key = serde_json::to_string(endpoint).unwrap_or_default();
     once(key, || {
         let mut identity = Identity::from([("url".to_owned(), endpoint.url.clone())]);
-        let says = sbt_client::Address::parse(&endpoint.url)
-            .and_then(|address| sbt_client::introduce(&address));
-        match says {
-            Ok(says) => {
-                identity.insert("version".to_owned(), says.version.unwrap_or_default());
-                identity.insert("models".to_owned(), says.models.join(", "));
-            }
-            Err(error) => {
-                identity.insert("version".to_owned(), format!("no answer: {error}"));
-            }
+        let side = Target::parse(&endpoint.url)
+            .and_then(|target| Side::new(&target, ASK_WITHIN).map_err(|error| error.to_string()));
+        if let Ok(side) = side {
+            identity.insert("version".to_owned(), side.version().unwrap_or_default());
+            let models = side.models().unwrap_or_default();
+            let models: Vec<String> = models.into_iter().map(|model| model.id).collect();
+            identity.insert("models".to_owned(), models.join(", "));
         }
         identity
     })

@@ -121,12 +121,14 @@ impl<'a> TrialRunner<'a> {
     /// digests of data. For [`sbt_engine::Stage::identity`].
     #[must_use]
     pub fn identity(backend: &Backend) -> BTreeMap<String, String> {
-        let identity = match backend {
-            Backend::Simulator(simulator) => Simulated::new(simulator).map(|s| s.identity()),
+        match backend {
+            Backend::Simulator(simulator) => {
+                let simulated = Simulated::new(simulator);
+                simulated.map(|simulated| simulated.identity()).unwrap_or_default()
+            }
             Backend::Server(launched) => identity::of_launched(launched),
-            Backend::Endpoint(endpoint) => Ok(identity::of_endpoint(endpoint)),
-        };
-        identity.unwrap_or_default()
+            Backend::Endpoint(endpoint) => identity::of_endpoint(endpoint),
+        }
     }
 
     /// Runs trials, simulated ones in parallel up to the context's jobs, and returns them in the

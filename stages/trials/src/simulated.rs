@@ -27,6 +27,28 @@ pub(crate) struct Simulated {
     identity: Value,
 }
 
+/// Why a configuration does not come up.
+enum NotLaunched {
+    /// The simulator does not model it.
+    Unmodelled(String),
+    /// The server would refuse it, or run out of memory.
+    Refused(Outcome, String),
+}
+
+impl SimulatorBackend {
+    /// Starts the simulated server with a configuration, as a trial of it does.
+    ///
+    /// # Errors
+    /// With what is wrong with the backend or the configuration, or why it does not come up.
+    pub fn launch(&self, config: &Config) -> Result<Server, String> {
+        Simulated::new(self)?
+            .launch(config)
+            .map_err(|not| match not {
+                NotLaunched::Unmodelled(reason) | NotLaunched::Refused(_, reason) => reason,
+            })
+    }
+}
+
 impl Simulated {
     pub(crate) fn new(backend: &SimulatorBackend) -> Result<Self, String> {
         let server = ServerSpec::named(&backend.server)?;
@@ -87,24 +109,34 @@ impl Simulated {
         draw: &Draw,
         protocol: &Protocol,
     ) -> Result<Trial, StageError> {
-        let breaches = self.server.breaches(&spec.config, &self.facts());
-        if !breaches.is_empty() {
-            return Ok(self.unserved(key, spec, Outcome::Rejected, breaches.join(" ")));
-        }
-        let config = engine_config(&self.server.effective(&spec.config))
-            .map_err(|error| StageError::user(format!("`{}`: {error}", spec.config.name)))?;
-        let server = match Server::launch(&config, &self.model, &self.gpu, tokens(self.gpus)) {
+        let server = match self.launch(&spec.config) {
             Ok(server) => server,
-            Err(failure) => {
-                let outcome = match &failure {
-                    LaunchFailure::Invalid(_) => Outcome::LaunchFailed,
-                    LaunchFailure::DoesNotFit { .. } => Outcome::Oom,
-                };
-                return Ok(self.unserved(key, spec, outcome, failure.to_string()));
+            Err(NotLaunched::Unmodelled(error)) => {
+                let message = format!("`{}`: {error}", spec.config.name);
+                return Err(StageError::user(message));
+            }
+            Err(NotLaunched::Refused(outcome, reason)) => {
+                return Ok(self.unserved(key, spec, outcome, reason));
             }
         };
         let run = server.simulate(&requests(draw, spec.rate_scale), &client(&protocol.client));
         Ok(self.served(key, spec, draw, protocol, &server, run))
+    }
+
+    fn launch(&self, config: &Config) -> Result<Server, NotLaunched> {
+        let breaches = self.server.breaches(config, &self.facts());
+        if !breaches.is_empty() {
+            return Err(NotLaunched::Refused(Outcome::Rejected, breaches.join(" ")));
+        }
+        let config = engine_config(&self.server.effective(config));
+        let config = config.map_err(NotLaunched::Unmodelled)?;
+        Server::launch(&config, &self.model, &self.gpu, tokens(self.gpus)).map_err(|failure| {
+            let outcome = match &failure {
+                LaunchFailure::Invalid(_) => Outcome::LaunchFailed,
+                LaunchFailure::DoesNotFit { .. } => Outcome::Oom,
+            };
+            NotLaunched::Refused(outcome, failure.to_string())
+        })
     }
 
     fn facts(&self) -> BTreeMap<String, Knob> {

@@ -1,6 +1,6 @@
 use sbt_engine::shell_line;
 use sbt_schemas::CandidateRow;
-use sbt_trials::{Backend, CatalogueEntry, Config, ServerSpec};
+use sbt_trials::{Config, ServerSpec};
 use serde::Serialize;
 
 use crate::format;
@@ -88,7 +88,7 @@ fn card(row: &CandidateRow, params: &Params, inputs: &Inputs, server: &ServerSpe
         place: row.recommended.unwrap_or(0),
         name: row.config_name.clone(),
         config_id: row.config_id.clone(),
-        command: command(params, server, &config),
+        command: command(params, &config),
         why: row.why.clone().unwrap_or_default(),
         knobs: config
             .knobs
@@ -117,34 +117,8 @@ pub(crate) fn config(row: &CandidateRow) -> Config {
 }
 
 /// The command that starts the server.
-pub(crate) fn command(params: &Params, server: &ServerSpec, config: &Config) -> String {
-    let Backend::Simulator(simulator) = &params.backend;
-    let model = match simulator.model.resolve() {
-        Ok(model) => model.hf_id,
-        Err(_) => "MODEL".to_owned(),
-    };
-    shell_line(&server.command(&model, config))
-}
-
-/// Backend in words.
-pub(crate) fn backend_words(params: &Params) -> String {
-    let Backend::Simulator(simulator) = &params.backend;
-    let name = |named: Option<&String>| named.cloned().unwrap_or_else(|| "a custom one".to_owned());
-    let model = match &simulator.model {
-        CatalogueEntry::Named(named) => Some(named),
-        CatalogueEntry::Custom(custom) => Some(&custom.name),
-    };
-    let gpu = match &simulator.gpu {
-        CatalogueEntry::Named(named) => Some(named),
-        CatalogueEntry::Custom(custom) => Some(&custom.name),
-    };
-    format!(
-        "{} in the simulator, {} on up to {} x {}",
-        simulator.server,
-        name(model),
-        simulator.gpus,
-        name(gpu)
-    )
+pub(crate) fn command(params: &Params, config: &Config) -> String {
+    shell_line(&params.backend.command(config))
 }
 
 /// What stood in the way, when nothing is recommended.

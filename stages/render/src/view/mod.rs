@@ -59,7 +59,7 @@ impl View {
             pipeline: pipeline.to_owned(),
             label: provenance.to_uppercase(),
             provenance,
-            backend: answer::backend_words(params),
+            backend: params.backend.words(),
             answer: cards.first().map(answer::answer),
             nothing: answer::nothing(inputs),
             broken: tables::broken(inputs),

@@ -1,5 +1,4 @@
 use sbt_schemas::{PlanSummary, Provenance, Recommendation, Summary};
-use sbt_trials::ServerSpec;
 use serde_json::json;
 
 use super::{answer, effects, samplers};
@@ -11,7 +10,6 @@ pub(crate) fn summary(
     pipeline: &str,
     params: &Params,
     inputs: &Inputs,
-    server: &ServerSpec,
 ) -> Summary {
     let first = inputs.recommended().first().copied();
     let plan = first.and_then(|row| {
@@ -26,7 +24,7 @@ pub(crate) fn summary(
             .candidates
             .first()
             .map_or(Provenance::Inferred, |row| row.provenance),
-        backend: answer::backend_words(params),
+        backend: params.backend.words(),
         baseline: inputs
             .baseline()
             .map_or(String::new(), |row| row.config_name.clone()),
@@ -39,7 +37,7 @@ pub(crate) fn summary(
                     .iter()
                     .map(|(name, knob)| (name.clone(), json!(knob)))
                     .collect(),
-                command: answer::command(params, server, &config),
+                command: answer::command(params, &config),
                 why: row.why.clone().unwrap_or_default(),
             }
         }),

@@ -30,28 +30,6 @@ impl FailurePattern {
     }
 }
 
-/// What the system's own error texts mean, whichever server prints them.
-const OF_THE_SYSTEM: &[(&str, Outcome, &str, bool)] = &[
-    (
-        "Address already in use",
-        Outcome::LaunchFailed,
-        "the port is in use",
-        true,
-    ),
-    (
-        "No space left on device",
-        Outcome::LaunchFailed,
-        "a disk is full",
-        true,
-    ),
-    (
-        "Cannot allocate memory",
-        Outcome::Oom,
-        "the machine ran out of memory",
-        false,
-    ),
-];
-
 /// How a server came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -121,62 +99,13 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// What is known of a server that does not serve, before its log is read.
-pub(crate) struct Evidence<'a> {
-    /// Outcome and reason when the log does not say more.
-    pub(crate) otherwise: (Outcome, String),
-    /// Whether it had served before.
-    pub(crate) was_ready: bool,
-    /// Whether the kernel killed a process of this machine for memory since the start.
-    pub(crate) killed_for_memory: bool,
-    pub(crate) patterns: &'a [FailurePattern],
-    pub(crate) log: &'a str,
-    pub(crate) log_tail: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Evidence<'_> {
-    /// The log's word first, then the kernel's, then what was seen from outside.
-    pub(crate) fn judge(self) -> Failure {
-        let (outcome, reason, infrastructure) = self
-            .logged()
-            .or_else(|| self.killed())
-            .unwrap_or_else(|| (self.otherwise.0, self.otherwise.1.clone(), false));
-        Failure {
-            outcome,
-            reason,
-            infrastructure,
-            log_tail: self.log_tail,
-        }
-    }
-
-    fn logged(&self) -> Option<(Outcome, String, bool)> {
-        let own = FailurePattern::first(self.patterns, self.log);
-        let own = own.map(|(p, line)| (p.outcome, p.reason.as_str(), line, p.infrastructure));
-        let (outcome, reason, line, infrastructure) = own.or_else(|| self.of_the_system())?;
-        // A server that had come up did not fail to launch, whatever the line is listed for.
-        let outcome = match outcome {
-            Outcome::LaunchFailed if self.was_ready => Outcome::Crashed,
-            other => other,
-        };
-        Some((outcome, format!("{reason}: {line}"), infrastructure))
-    }
-
-    fn of_the_system(&self) -> Option<(Outcome, &'static str, &str, bool)> {
-        OF_THE_SYSTEM
-            .iter()
-            .find_map(|&(text, outcome, reason, infrastructure)| {
-                let line = self.log.lines().find(|line| line.contains(text))?;
-                Some((outcome, reason, line.trim(), infrastructure))
-            })
-    }
-
-    fn killed(&self) -> Option<(Outcome, String, bool)> {
-        self.killed_for_memory.then(|| {
-            let reason = format!(
-                "{}; the kernel killed a process for memory",
-                self.otherwise.1
-            );
-            (Outcome::Oom, reason, false)
-        })
+    #[test]
+    fn pattern_with_an_unknown_key_is_refused() {
+        let wrong = r#"{"matches":"x","outcome":"oom","reason":"y","regex":true}"#;
+        assert!(serde_json::from_str::<FailurePattern>(wrong).is_err());
     }
 }

@@ -58,11 +58,11 @@ impl Gpus {
     /// When there is no driver, no GPU, or none of an index: one sentence for people. Everything
     /// else can go on without.
     pub fn open(indices: &[u32]) -> Result<Self, String> {
-        let nvml = Nvml::init().map_err(|error| match error {
-            NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
-                "no GPU is read: NVIDIA's management library is not installed".to_owned()
-            }
-            error => format!("no GPU is read: {error}"),
+        let nvml = Nvml::init().map_err(|error| {
+            let absent = matches!(error, NvmlError::LibloadingError(_));
+            let library = "NVIDIA's management library is not installed".to_owned();
+            let reason = if absent { library } else { error.to_string() };
+            format!("no GPU is read: {reason}")
         })?;
         let count = nvml.device_count();
         let count = count.map_err(|error| format!("no GPU is read: {error}"))?;

@@ -3,11 +3,13 @@
 //! A server is a process group with an HTTP readiness path; nothing here knows its requests, its
 //! knobs or trials. Linux only: processes are read from `/proc`.
 
+mod diagnosis;
 mod failure;
 mod gpu;
 mod group;
 mod lock;
 mod log;
+mod memory;
 mod plan;
 mod probe;
 mod process;
@@ -19,8 +21,9 @@ pub use failure::{Exit, Failure, FailurePattern, StartError};
 pub use gpu::{GpuIdentity, GpuLevels, Gpus};
 pub use group::Ended;
 pub use lock::MachineLock;
+pub use memory::MemoryLevel;
 pub use plan::{LaunchPlan, free_port};
 pub use probe::Health;
 pub use record::{Swept, kill_own, sweep};
-pub use running::{MemoryLevel, Progress, Running, Stopped};
+pub use running::{Progress, Running, Stopped};
 pub use sampler::{GroupLevels, Sample, Sampler};

@@ -66,13 +66,12 @@ impl Log {
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
 
-    /// The last line that says something.
-    pub(crate) fn last_line(&self) -> String {
-        let text = self.text();
-        let mut lines = text.rsplit(['\n', '\r']).map(plain);
-        lines.find(|line| !line.is_empty()).unwrap_or_default()
-    }
+/// The last line of a log that says something.
+pub(crate) fn last_line(text: &str) -> String {
+    let mut lines = text.rsplit(['\n', '\r']).map(plain);
+    lines.find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// The last lines of a log.
@@ -196,6 +195,12 @@ mod tests {
         let tail = tail(&text);
         assert!(tail.starts_with("é ") && tail.ends_with("é 1999") && tail.len() <= TAIL);
         assert_eq!(super::tail("short\n"), "short");
+    }
+
+    #[test]
+    fn last_line_is_the_last_that_says_something() {
+        assert_eq!(last_line("a\n 10 %\r 20 %\r\n \u{1b}\n"), "20 %");
+        assert_eq!(last_line(""), "");
     }
 
     #[test]

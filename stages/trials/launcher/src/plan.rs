@@ -43,9 +43,10 @@ pub struct LaunchPlan {
 }
 
 impl LaunchPlan {
-    /// The program, for messages.
+    /// The program without its folder, for messages.
     pub(crate) fn program(&self) -> &str {
-        self.argv.first().map_or("", String::as_str)
+        let path = self.argv.first().map_or("", String::as_str);
+        path.rsplit_once('/').map_or(path, |(_, name)| name)
     }
 }
 

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use sbt_schemas::Outcome;
 
-use crate::failure::Evidence;
+use crate::diagnosis::Evidence;
 use crate::log::{self, Log};
+use crate::memory::{self, MemoryLevel};
 use crate::process::{self, Process};
 use crate::record::Record;
 use crate::{Ended, Exit, Failure, Gpus, Health, LaunchPlan, StartError, group, probe};
@@ -21,13 +21,9 @@ const POLL: Duration = Duration::from_millis(10);
 const PROBE_EVERY: Duration = Duration::from_millis(100);
 /// How often a waiting caller hears of the start.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
-/// How often the memory of GPUs is read while it should sink.
-const MEMORY_EVERY: Duration = Duration::from_millis(200);
 /// Waits for a line, then becomes the server: when this process is killed before the server is
 /// written down, the shell reads an end instead and nothing starts.
 const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
-/// Codes of a shell that did not find, or may not run, a program.
-const NO_PROGRAM: [i32; 2] = [127, 126];
 
 /// A server that is ready, or was. Dropping it stops it.
 pub struct Running {
@@ -39,6 +35,8 @@ pub struct Running {
     kills_before: Option<u64>,
     gpus: Option<Gpus>,
     memory_before: Vec<Option<f64>>,
+    /// How the first process ended, once it is reaped.
+    exit: Option<Exit>,
     ended: Option<Ended>,
 }
 
@@ -60,15 +58,6 @@ pub struct Stopped {
     pub took_s: f64,
     /// What became of the GPUs' memory; none where it cannot be read.
     pub memory: Option<MemoryLevel>,
-}
-
-/// The memory of GPUs after a stop.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MemoryLevel {
-    /// How far the GPU that kept most is above its level before the start, 10^6 bytes.
-    pub above_mb: f64,
-    /// Whether that is within the tolerance.
-    pub is_back: bool,
 }
 
 impl Running {
@@ -123,6 +112,7 @@ impl Running {
             kills_before,
             gpus,
             memory_before,
+            exit: None,
             ended: None,
         };
         running.open(gate)?;
@@ -164,7 +154,7 @@ impl Running {
                 next_note = now + NOTE_EVERY;
                 note(&Progress {
                     waited_s: started.elapsed().as_secs_f64(),
-                    last_line: self.log.last_line(),
+                    last_line: log::last_line(&self.log.text()),
                 });
             }
             thread::sleep(POLL);
@@ -192,6 +182,9 @@ impl Running {
     /// How the first process ended; none while it runs.
     #[must_use]
     pub fn exited(&self) -> Option<Exit> {
+        if self.exit.is_some() {
+            return self.exit;
+        }
         // The process stays unreaped until the group is gone: until then the kernel cannot give
         // its number, and with it the group's, to anybody else.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -229,9 +222,8 @@ impl Running {
         let ended = self.end();
         let took_s = started.elapsed().as_secs_f64();
         let memory = self.gpus.as_ref().and_then(|gpus| {
-            let above = || above(&self.memory_before, &gpus.memory_mb());
             MemoryLevel::settled(
-                above,
+                || memory::above(&self.memory_before, &gpus.memory_mb()),
                 self.plan.memory_tolerance_mb,
                 seconds(self.plan.memory_timeout_s),
             )
@@ -248,64 +240,21 @@ impl Running {
     fn failure(&mut self, health: Health) -> Failure {
         let exit = self.exited();
         let state = Process::read(self.pid()).map(|process| process.state);
-        let otherwise = self.seen(exit, state, &health);
         if exit.is_some() || !self.ready {
             self.end();
         }
-        let text = self.log.text();
-        if let Some(error) = self.log.broken() {
-            let reason = format!("the log cannot be written: {error}");
-            return Failure {
-                outcome: otherwise.0,
-                reason,
-                infrastructure: true,
-                log_tail: log::tail(&text),
-            };
-        }
         let kills = process::kills_for_memory();
         Evidence {
-            otherwise,
+            plan: &self.plan,
             was_ready: self.ready,
+            exit,
+            state,
+            health,
             killed_for_memory: kills > self.kills_before && self.kills_before.is_some(),
-            patterns: &self.plan.failures,
-            log: &text,
-            log_tail: log::tail(&text),
+            log: &self.log.text(),
+            log_broken: self.log.broken(),
         }
         .judge()
-    }
-
-    /// Outcome and reason as seen from outside, without the log.
-    fn seen(&self, exit: Option<Exit>, state: Option<char>, health: &Health) -> (Outcome, String) {
-        let program = self.plan.program();
-        let path = &self.plan.ready_path;
-        match (exit, self.ready) {
-            (Some(Exit::Code(code)), false) if NO_PROGRAM.contains(&code) => {
-                let reason = format!("`{program}` cannot be started: {}", self.log.last_line());
-                (Outcome::LaunchFailed, reason)
-            }
-            (Some(exit), false) => {
-                let reason = format!("`{program}` {exit} before it was ready");
-                (Outcome::LaunchFailed, reason)
-            }
-            (Some(exit), true) => (Outcome::Crashed, format!("`{program}` {exit}")),
-            (None, _) if state == Some('T') => {
-                let reason = format!("`{program}` is stopped by a signal");
-                (Outcome::Hung, reason)
-            }
-            (None, false) => {
-                let timeout_s = self.plan.start_timeout_s;
-                let reason =
-                    format!("`{program}` was not ready within {timeout_s} s: {path} {health}");
-                (Outcome::Hung, reason)
-            }
-            (None, true) => {
-                let outcome = match health {
-                    Health::Ready | Health::Silent(_) => Outcome::Hung,
-                    Health::Status(_) => Outcome::Crashed,
-                };
-                (outcome, format!("`{program}` runs, but {path} {health}"))
-            }
-        }
     }
 
     /// Ends the group, once; the log is complete then.
@@ -315,6 +264,7 @@ impl Running {
         }
         let ended = group::end(self.child.id(), seconds(self.plan.stop_grace_s));
         if !matches!(ended, Ended::Left(_)) {
+            self.exit = self.exited();
             // Both can only fail when it is done already.
             let _ = self.child.wait();
             let _ = std::fs::remove_file(&self.record);
@@ -329,33 +279,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-impl MemoryLevel {
-    /// Reads `above` until it is within the tolerance or patience ends. None when nothing can be
-    /// read.
-    fn settled(
-        above: impl Fn() -> Option<f64>,
-        tolerance_mb: f64,
-        patience: Duration,
-    ) -> Option<Self> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let above_mb = above()?;
-            let is_back = above_mb <= tolerance_mb;
-            if is_back || Instant::now() >= deadline {
-                return Some(Self { above_mb, is_back });
-            }
-            thread::sleep(MEMORY_EVERY);
-        }
-    }
-}
-
-/// The most that a GPU has above its level before.
-fn above(before: &[Option<f64>], now: &[Option<f64>]) -> Option<f64> {
-    let both = before.iter().zip(now);
-    let above = both.filter_map(|(before, now)| Some((*now)? - (*before)?));
-    above.reduce(f64::max)
 }
 
 fn command(plan: &LaunchPlan, output: io::PipeWriter) -> io::Result<Command> {
@@ -384,38 +307,4 @@ fn record(child: &Child, program: &str, state_dir: &Path) -> io::Result<PathBuf>
 /// A duration from data; what is no duration is none.
 fn seconds(value: f64) -> Duration {
     Duration::try_from_secs_f64(value).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_is_back_when_every_gpu_is() {
-        let before = [Some(100.0), Some(500.0), None];
-        assert_eq!(
-            above(&before, &[Some(90.0), Some(730.0), Some(9e9)]),
-            Some(230.0)
-        );
-        assert_eq!(above(&[None], &[Some(1.0)]), None);
-        assert_eq!(above(&[], &[]), None);
-    }
-
-    #[test]
-    fn memory_that_stays_is_said() {
-        let level = MemoryLevel::settled(|| Some(300.0), 64.0, Duration::ZERO).unwrap();
-        assert_eq!((level.above_mb, level.is_back), (300.0, false));
-    }
-
-    #[test]
-    fn memory_that_sinks_is_waited_for() {
-        let reads = std::cell::Cell::new(0.0);
-        let above = || {
-            reads.set(reads.get() + 1.0);
-            Some(100.0 / reads.get())
-        };
-        let level = MemoryLevel::settled(above, 60.0, Duration::from_secs(60)).unwrap();
-        assert_eq!((level.above_mb, level.is_back), (50.0, true));
-        assert_eq!(MemoryLevel::settled(|| None, 1.0, Duration::ZERO), None);
-    }
 }

@@ -3,7 +3,7 @@ use crate::scheduler::Scheduler;
 use crate::state::Phase;
 
 /// The second half of a schedule: waiting requests.
-impl Scheduler<'_> {
+impl Scheduler {
     /// Admits waiting requests, first come first served: the first that does not fit ends it.
     pub(crate) fn schedule_waiting(&mut self, now: f64, budget: &mut u32, batch: &mut Batch) {
         while *budget > 0 && self.running.len() < self.limits.max_num_seqs {
@@ -29,6 +29,10 @@ impl Scheduler<'_> {
             if sequence.scheduled_s.is_nan() {
                 sequence.scheduled_s = now;
                 sequence.cached = found.min(sequence.prompt);
+                if self.config.enable_prefix_caching {
+                    self.prefix_queries += u64::from(sequence.prompt);
+                    self.prefix_hits += u64::from(sequence.cached);
+                }
             }
             self.commit(request, tokens, batch);
             *budget -= tokens;

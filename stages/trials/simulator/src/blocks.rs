@@ -111,6 +111,21 @@ impl BlockPool {
         }
     }
 
+    /// Makes room for contents numbered below `contents`.
+    pub(crate) fn know(&mut self, contents: usize) {
+        self.first.resize(contents.max(self.first.len()), NONE);
+        self.last.resize(contents.max(self.last.len()), NONE);
+    }
+
+    /// Forgets what every block holds. False while any is in use: nothing is forgotten then.
+    pub(crate) fn reset(&mut self) -> bool {
+        let unused = self.free == self.usable;
+        if unused {
+            (0..self.usable).for_each(|block| self.forget(block));
+        }
+        unused
+    }
+
     fn forget(&mut self, block: u32) {
         let content = std::mem::replace(&mut self.content[block as usize], NONE);
         if content == NONE {

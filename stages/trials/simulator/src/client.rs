@@ -95,13 +95,9 @@ impl Agenda {
         self.heap.peek().map(|scheduled| scheduled.at_s)
     }
 
-    /// The next thing that happens not after `now`.
-    pub(crate) fn pop_until(&mut self, now: f64) -> Option<Scheduled> {
-        if self.next_s()? <= now {
-            self.heap.pop()
-        } else {
-            None
-        }
+    /// The next thing that happens.
+    pub(crate) fn pop(&mut self) -> Option<Scheduled> {
+        self.heap.pop()
     }
 }
 

@@ -1,46 +1,78 @@
+use std::ops::Range;
+
 use crate::Request;
 use crate::blocks::NONE;
 
 /// Content of every KV block that any request can fill, as dense numbers: equal number, equal
-/// tokens and equal tokens before. Numbered before the run, so that its inner loop hashes nothing.
+/// tokens and equal tokens before. Numbered before they are used, so that the engine's loop hashes
+/// nothing.
 pub(crate) struct BlockKeys {
     keys: Vec<u32>,
-    starts: Vec<usize>,
-    count: usize,
+    spans: Vec<Range<usize>>,
+    numbers: Numbers,
+    block_size: u32,
 }
 
 impl BlockKeys {
     /// Keys for blocks of `block_size` tokens. `lengths` is the longest that each request grows.
     pub(crate) fn new(requests: &[Request], lengths: &[u32], block_size: u32) -> Self {
-        let blocks = |length: &u32| length.div_ceil(block_size);
-        let total = lengths.iter().map(|length| blocks(length) as usize).sum();
-        let mut numbers = Numbers::for_contents(total);
-        let mut keys = Vec::with_capacity(total);
-        let mut starts = Vec::with_capacity(requests.len());
-        for (request, length) in requests.iter().zip(lengths) {
-            starts.push(keys.len());
-            keys.extend((0..blocks(length)).map(|block| {
-                match content(request, block, block_size) {
-                    Some((id, offset)) => numbers.of(id, offset),
-                    None => numbers.fresh(),
-                }
-            }));
+        let blocks = |length: &u32| length.div_ceil(block_size) as usize;
+        let total = lengths.iter().map(blocks).sum();
+        let mut keys = Self {
+            keys: Vec::with_capacity(total),
+            spans: Vec::with_capacity(requests.len()),
+            numbers: Numbers::for_contents(total),
+            block_size,
+        };
+        for (place, (request, length)) in requests.iter().zip(lengths).enumerate() {
+            keys.place(place, request, *length);
         }
-        Self {
-            keys,
-            starts,
-            count: numbers.next as usize,
+        keys
+    }
+
+    /// Numbers the blocks of a request, in the place of one that has ended or behind all others.
+    pub(crate) fn place(&mut self, place: usize, request: &Request, length: u32) {
+        let (start, size) = (self.keys.len(), self.block_size);
+        for block in 0..length.div_ceil(size) {
+            self.keys.push(match content(request, block, size) {
+                Some((id, offset)) => self.numbers.of(id, offset),
+                None => self.numbers.fresh(),
+            });
+        }
+        let span = start..self.keys.len();
+        match self.spans.get_mut(place) {
+            Some(old) => *old = span,
+            None => self.spans.push(span),
         }
     }
 
-    /// Distinct contents.
+    /// Keeps the keys of some requests alone, in this order, and the numbers of what else is held.
+    pub(crate) fn keep(&mut self, requests: &[usize], held: impl Fn(u32) -> bool) {
+        let mut keys = Vec::new();
+        for &request in requests {
+            let start = keys.len();
+            keys.extend_from_slice(&self.keys[self.spans[request].clone()]);
+            self.spans[request] = start..keys.len();
+        }
+        let mut kept: Vec<bool> = (0..self.numbers.next).map(held).collect();
+        keys.iter().for_each(|key| kept[*key as usize] = true);
+        self.numbers.keep(&kept);
+        self.keys = keys;
+    }
+
+    /// Contents numbered so far.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.numbers.next as usize
+    }
+
+    /// Where the blocks of a request are in a table of all blocks.
+    pub(crate) fn span(&self, request: usize) -> Range<usize> {
+        self.spans[request].clone()
     }
 
     /// Where the blocks of a request begin in a table of all blocks.
     pub(crate) fn start(&self, request: usize) -> usize {
-        self.starts[request]
+        self.spans[request].start
     }
 
     /// Blocks of all requests.
@@ -50,7 +82,7 @@ impl BlockKeys {
 
     /// Content of a request's n-th block.
     pub(crate) fn key(&self, request: usize, block: usize) -> u32 {
-        self.keys[self.starts[request] + block]
+        self.keys[self.spans[request].start + block]
     }
 }
 
@@ -67,7 +99,10 @@ fn content(request: &Request, block: u32, block_size: u32) -> Option<(u64, u32)>
 /// probing. An ordered map took most of the time of a trial with long prompts.
 struct Numbers {
     slots: Vec<Slot>,
+    filled: usize,
     next: u32,
+    /// Numbers below `next` that are in use no more.
+    free: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -77,39 +112,73 @@ struct Slot {
     number: u32,
 }
 
+const EMPTY: Slot = Slot {
+    id: 0,
+    offset: 0,
+    number: NONE,
+};
+
 impl Numbers {
     /// At most half full, so that a probe ends soon.
     fn for_contents(most: usize) -> Self {
-        let empty = Slot {
-            id: 0,
-            offset: 0,
-            number: NONE,
-        };
         Self {
-            slots: vec![empty; (2 * most).next_power_of_two()],
+            slots: vec![EMPTY; (2 * most).next_power_of_two()],
+            filled: 0,
             next: 0,
+            free: Vec::new(),
         }
     }
 
     fn fresh(&mut self) -> u32 {
-        self.next += 1;
-        self.next - 1
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
     }
 
     fn of(&mut self, id: u64, offset: u32) -> u32 {
+        let at = self.find(id, offset);
+        if self.slots[at].number != NONE {
+            return self.slots[at].number;
+        }
+        let number = self.fresh();
+        self.slots[at] = Slot { id, offset, number };
+        self.filled += 1;
+        if 2 * self.filled > self.slots.len() {
+            self.rebuild(self.filled * 2, |_| true);
+        }
+        number
+    }
+
+    /// Where a content is, or where it goes.
+    fn find(&self, id: u64, offset: u32) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = mixed(id, offset) as usize & mask;
         loop {
             let slot = self.slots[at];
-            if slot.number == NONE {
-                let number = self.fresh();
-                self.slots[at] = Slot { id, offset, number };
-                return number;
-            }
-            if (slot.id, slot.offset) == (id, offset) {
-                return slot.number;
+            if slot.number == NONE || (slot.id, slot.offset) == (id, offset) {
+                return at;
             }
             at = (at + 1) & mask;
+        }
+    }
+
+    /// Frees the numbers that are not kept.
+    fn keep(&mut self, kept: &[bool]) {
+        self.rebuild(self.filled, |number| kept[number as usize]);
+        self.free = (0..self.next).filter(|n| !kept[*n as usize]).collect();
+    }
+
+    fn rebuild(&mut self, most: usize, kept: impl Fn(u32) -> bool) {
+        let fresh = vec![EMPTY; (2 * most).next_power_of_two()];
+        let old = std::mem::replace(&mut self.slots, fresh);
+        self.filled = 0;
+        for slot in old {
+            if slot.number != NONE && kept(slot.number) {
+                let at = self.find(slot.id, slot.offset);
+                self.slots[at] = slot;
+                self.filled += 1;
+            }
         }
     }
 }
@@ -170,10 +239,25 @@ mod tests {
         assert_eq!(keys.count(), 8);
     }
 
+    #[test]
+    fn numbers_of_what_is_gone_are_given_again() {
+        let requests = [request(&[1, 2], 16), request(&[3], 16), request(&[4], 16)];
+        let mut keys = BlockKeys::new(&requests, &[64, 64, 64], 16);
+        let (kept, held) = (keys.key(2, 0), keys.key(0, 1));
+        keys.keep(&[2], |number| number == held);
+        assert_eq!((keys.len(), keys.key(2, 0)), (4, kept));
+        let count = keys.count();
+        keys.place(0, &request(&[1, 2, 4], 16), 64);
+        assert_eq!(keys.key(0, 1), held, "still held");
+        assert_eq!(keys.key(0, 2), kept, "in use");
+        assert_ne!(keys.key(0, 0), held);
+        assert_eq!(keys.count(), count, "old numbers do");
+    }
+
     proptest! {
         #[test]
         fn numbers_are_those_of_an_ordered_map(contents in prop::collection::vec((0_u64..20, 0_u32..3), 1..200)) {
-            let mut numbers = Numbers::for_contents(contents.len());
+            let mut numbers = Numbers::for_contents(1);
             let mut seen = BTreeMap::new();
             for (id, offset) in contents {
                 let next = seen.len() as u32;

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 
-use crate::EngineConfig;
 use crate::batch::{Batch, Entry};
 use crate::blocks::{BlockPool, NONE};
 use crate::prefix::BlockKeys;
 use crate::state::{Phase, Sequence};
+use crate::{EngineConfig, Request};
 
 /// Limits of the scheduler, every default resolved.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +20,10 @@ pub(crate) struct Limits {
 
 /// The scheduler of vLLM V1 (`scheduler.py`, `kv_cache_manager.py` of 0.33): running requests
 /// first, in order of admission, then waiting ones, first come first served.
-pub(crate) struct Scheduler<'a> {
-    pub(crate) config: &'a EngineConfig,
+pub(crate) struct Scheduler {
+    pub(crate) config: EngineConfig,
     pub(crate) limits: Limits,
-    pub(crate) keys: &'a BlockKeys,
+    pub(crate) keys: BlockKeys,
     pub(crate) pool: BlockPool,
     pub(crate) sequences: Vec<Sequence>,
     pub(crate) running: Vec<u32>,
@@ -32,28 +32,53 @@ pub(crate) struct Scheduler<'a> {
     pub(crate) table: Vec<u32>,
     preemptions: u64,
     kv_peak: f64,
+    /// Prompt tokens looked up in the prefix cache, and those found.
+    pub(crate) prefix_queries: u64,
+    pub(crate) prefix_hits: u64,
 }
 
-impl<'a> Scheduler<'a> {
+impl Scheduler {
     pub(crate) fn new(
-        config: &'a EngineConfig,
+        config: &EngineConfig,
         limits: Limits,
-        keys: &'a BlockKeys,
+        keys: BlockKeys,
         sequences: Vec<Sequence>,
     ) -> Self {
         let count = sequences.len();
         Self {
-            config,
+            config: config.clone(),
             limits,
-            keys,
             pool: BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching),
             sequences,
             running: Vec::with_capacity(count),
             waiting: VecDeque::with_capacity(count),
             table: vec![NONE; keys.len()],
+            keys,
             preemptions: 0,
             kv_peak: 0.0,
+            prefix_queries: 0,
+            prefix_hits: 0,
         }
+    }
+
+    /// Makes a request known, in the place of one that has ended or behind all others.
+    pub(crate) fn place(&mut self, place: u32, request: &Request, sequence: Sequence) {
+        let length = sequence.prompt + sequence.output;
+        self.keys.place(place as usize, request, length);
+        self.pool.know(self.keys.count());
+        self.table.resize(self.keys.len(), NONE);
+        match self.sequences.get_mut(place as usize) {
+            Some(old) => *old = sequence,
+            None => self.sequences.push(sequence),
+        }
+    }
+
+    /// Drops what other requests than these have left behind.
+    pub(crate) fn keep(&mut self, requests: &[usize]) {
+        let tables = requests.iter().map(|r| &self.table[self.keys.span(*r)]);
+        self.table = tables.collect::<Vec<_>>().concat();
+        let pool = &self.pool;
+        self.keys.keep(requests, |key| pool.find(key).is_some());
     }
 
     pub(crate) fn waiting(&self) -> usize {

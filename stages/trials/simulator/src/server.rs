@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use crate::launch_rules::check;
+use crate::live::Live;
 use crate::prefix::BlockKeys;
 use crate::scheduler::{Limits, Scheduler};
 use crate::simulation::{Rules, Simulation};
@@ -12,7 +15,7 @@ pub struct Server {
     memory: Memory,
     limits: Limits,
     max_model_len: u32,
-    step_time: StepTime,
+    step_time: Arc<StepTime>,
 }
 
 /// Why a server did not come up.
@@ -63,7 +66,7 @@ impl Server {
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
             },
             max_model_len: config.resolved_max_model_len(model),
-            step_time: StepTime::new(config, model, gpu),
+            step_time: Arc::new(StepTime::new(config, model, gpu)),
             config: config.clone(),
             memory,
         })
@@ -97,8 +100,23 @@ impl Server {
             .map(|s| (s.prompt + s.output).min(max))
             .collect();
         let keys = BlockKeys::new(requests, &lengths, self.config.block_size);
-        let scheduler = Scheduler::new(&self.config, self.limits, &keys, sequences);
-        Simulation::new(self.rules(), &self.step_time, scheduler, requests, client).run()
+        let scheduler = Scheduler::new(&self.config, self.limits, keys, sequences);
+        let simulation = Simulation::new(self.rules(), &scheduler, requests, client);
+        simulation.run(scheduler, Arc::clone(&self.step_time))
+    }
+
+    /// Serves requests that come as time goes by, from an empty cache.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        let keys = BlockKeys::new(&[], &[], self.config.block_size);
+        let scheduler = Scheduler::new(&self.config, self.limits, keys, Vec::new());
+        Live::new(self.rules(), scheduler, Arc::clone(&self.step_time))
+    }
+
+    /// Tokens of one KV block.
+    #[must_use]
+    pub fn block_size(&self) -> u32 {
+        self.config.block_size
     }
 
     fn rules(&self) -> Rules {

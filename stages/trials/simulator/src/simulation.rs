@@ -1,16 +1,12 @@
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use sbt_schemas::RequestStatus;
 
-use crate::batch::Batch;
 use crate::client::{Agenda, Happening, Places, Scheduled};
+use crate::engine::{Engine, FRONT_END_S, Outside};
 use crate::scheduler::Scheduler;
 use crate::step_time::StepTime;
 use crate::{Client, Request, Run, Served};
-
-/// Network and front end (HTTP, tokenizer) before the server's queue. Chosen: measured front ends
-/// take 1 to 15 ms; calibrate as client TTFT less server TTFT.
-const FRONT_END_S: f64 = 3e-3;
 
 /// What the server does with requests before they are queued, and how far it schedules ahead.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +16,9 @@ pub(crate) struct Rules {
     pub(crate) depth: usize,
 }
 
-/// One simulation: the engine's loop and the client around it, on a virtual clock.
+/// One simulation: the client around the engine's loop.
 pub(crate) struct Simulation<'a> {
     rules: Rules,
-    step_time: &'a StepTime,
-    scheduler: Scheduler<'a>,
     requests: &'a [Request],
     client: &'a Client,
     agenda: Agenda,
@@ -34,18 +28,12 @@ pub(crate) struct Simulation<'a> {
     tokens: Vec<Vec<f64>>,
     /// Later turns by the turn that they follow.
     followers: Vec<Vec<u32>>,
-    in_flight: VecDeque<(f64, Batch)>,
-    spare: Vec<Batch>,
-    now: f64,
-    gpu_free_s: f64,
-    steps: u64,
 }
 
 impl<'a> Simulation<'a> {
     pub(crate) fn new(
         rules: Rules,
-        step_time: &'a StepTime,
-        scheduler: Scheduler<'a>,
+        scheduler: &Scheduler,
         requests: &'a [Request],
         client: &'a Client,
     ) -> Self {
@@ -63,98 +51,29 @@ impl<'a> Simulation<'a> {
         Self {
             tokens: lengths.collect(),
             rules,
-            step_time,
-            scheduler,
             requests,
             client,
             agenda: Agenda::new(requests),
             places: Places::new(client, requests.len()),
             served: requests.iter().map(|_| unsent()).collect(),
             followers,
-            in_flight: VecDeque::with_capacity(rules.depth),
-            spare: (0..=rules.depth).map(|_| Batch::default()).collect(),
-            now: 0.0,
-            gpu_free_s: 0.0,
-            steps: 0,
         }
     }
 
-    /// Follows `core.py`: with a depth of 2, step k + 2 is scheduled when the results of step k
-    /// are in, while k + 1 executes.
-    pub(crate) fn run(mut self) -> Run {
-        loop {
-            self.happen_until(self.now);
-            if self.in_flight.len() < self.rules.depth {
-                let started = self.start_step();
-                if started && self.in_flight.len() < self.rules.depth {
-                    continue;
-                }
-            }
-            if let Some((done_s, batch)) = self.in_flight.pop_front() {
-                self.happen_before(done_s);
-                self.now = self.now.max(done_s);
-                self.finish_step(&batch);
-                self.spare.push(batch);
-            } else {
-                match self.agenda.next_s() {
-                    Some(next) => self.now = self.now.max(next),
-                    None => break,
-                }
-            }
-        }
+    pub(crate) fn run(mut self, scheduler: Scheduler, step_time: Arc<StepTime>) -> Run {
+        let mut engine = Engine::new(scheduler, step_time, self.rules.depth);
+        while engine.advance(&mut self) {}
         let ends = self.served.iter().filter_map(|served| served.end_s);
         Run {
             end_s: ends.fold(0.0, f64::max),
-            kv_peak: self.scheduler.kv_peak(),
-            preemptions: self.scheduler.preemptions(),
-            steps: self.steps,
+            kv_peak: engine.scheduler.kv_peak(),
+            preemptions: engine.scheduler.preemptions(),
+            steps: engine.steps(),
             requests: self.served,
         }
     }
 
-    /// Schedules a step and queues it on the GPU. True when there was something to do.
-    fn start_step(&mut self) -> bool {
-        let mut batch = self.spare.pop().unwrap_or_default();
-        self.scheduler.schedule(self.now, &mut batch);
-        if batch.entries.is_empty() {
-            self.spare.push(batch);
-            return false;
-        }
-        let start_s = self.now.max(self.gpu_free_s);
-        self.gpu_free_s = start_s + self.step_time.seconds(&batch.load);
-        self.in_flight.push_back((self.gpu_free_s, batch));
-        self.steps += 1;
-        true
-    }
-
-    fn finish_step(&mut self, batch: &Batch) {
-        for entry in &batch.entries {
-            let Some(last) = self.scheduler.deliver(entry) else {
-                continue;
-            };
-            self.tokens[entry.request as usize].push(self.now);
-            if last {
-                self.complete(entry.request);
-            }
-        }
-    }
-
-    fn happen_until(&mut self, now: f64) {
-        while let Some(scheduled) = self.agenda.pop_until(now) {
-            self.happen(scheduled);
-        }
-    }
-
-    /// What happens while a step executes; what happens at its very end sees its results.
-    fn happen_before(&mut self, end_s: f64) {
-        while self.agenda.next_s().is_some_and(|next| next < end_s) {
-            if let Some(scheduled) = self.agenda.pop_until(end_s) {
-                self.happen(scheduled);
-            }
-        }
-    }
-
-    fn happen(&mut self, scheduled: Scheduled) {
+    fn happened(&mut self, scheduled: Scheduled, scheduler: &mut Scheduler) {
         let Scheduled {
             at_s,
             request,
@@ -175,10 +94,10 @@ impl<'a> Simulation<'a> {
                 }
             }
             Happening::Retried => self.send(request, at_s),
-            Happening::Received if current => self.receive(request, attempt, at_s),
+            Happening::Received if current => self.receive(request, attempt, at_s, scheduler),
             Happening::TimedOut if current => {
-                self.scheduler.abort(request);
-                self.fail_attempt(request, at_s, RequestStatus::TimeoutTotal);
+                scheduler.abort(request);
+                self.fail_attempt(request, at_s, RequestStatus::TimeoutTotal, scheduler);
             }
             Happening::Received | Happening::TimedOut => {}
         }
@@ -198,25 +117,31 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn receive(&mut self, request: u32, attempt: u32, at_s: f64) {
+    fn receive(&mut self, request: u32, attempt: u32, at_s: f64, scheduler: &mut Scheduler) {
         let prompt = self.requests[request as usize].prompt_tokens;
         if prompt == 0 || prompt >= self.rules.max_model_len {
-            self.end(request, at_s, RequestStatus::ContextOverflow);
+            self.end(request, at_s, RequestStatus::ContextOverflow, scheduler);
         } else if self
             .rules
             .max_queued
-            .is_some_and(|most| self.scheduler.waiting() >= most)
+            .is_some_and(|most| scheduler.waiting() >= most)
         {
-            self.fail_attempt(request, at_s, RequestStatus::Http5xx);
+            self.fail_attempt(request, at_s, RequestStatus::Http5xx, scheduler);
         } else {
-            self.scheduler.receive(request, attempt, at_s);
+            scheduler.receive(request, attempt, at_s);
         }
     }
 
-    fn fail_attempt(&mut self, request: u32, at_s: f64, status: RequestStatus) {
+    fn fail_attempt(
+        &mut self,
+        request: u32,
+        at_s: f64,
+        status: RequestStatus,
+        scheduler: &Scheduler,
+    ) {
         let attempts = self.served[request as usize].attempts;
         if attempts > self.client.retries {
-            self.end(request, at_s, status);
+            self.end(request, at_s, status, scheduler);
             return;
         }
         let doublings = i32::try_from(attempts - 1).unwrap_or(i32::MAX);
@@ -226,8 +151,8 @@ impl<'a> Simulation<'a> {
             .plan(at_s + pause_s, request, 0, Happening::Retried);
     }
 
-    fn complete(&mut self, request: u32) {
-        let sequence = self.scheduler.sequences[request as usize];
+    fn complete(&mut self, request: u32, scheduler: &Scheduler) {
+        let sequence = scheduler.sequences[request as usize];
         let tokens = &self.tokens[request as usize];
         let (Some(&first), Some(&last)) = (tokens.first(), tokens.last()) else {
             return;
@@ -240,11 +165,11 @@ impl<'a> Simulation<'a> {
         served.queue_s = Some(sequence.scheduled_s - sequence.received_s);
         served.prefill_s = Some(first - sequence.scheduled_s);
         served.decode_s = Some(last - first);
-        self.end(request, last, RequestStatus::Ok);
+        self.end(request, last, RequestStatus::Ok, scheduler);
     }
 
     /// Tokens that came before a failure are kept: they tell a slow answer from a long wait.
-    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus) {
+    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus, scheduler: &Scheduler) {
         let tokens = &self.tokens[request as usize];
         let served = &mut self.served[request as usize];
         served.first_token_s = tokens.first().copied();
@@ -252,7 +177,7 @@ impl<'a> Simulation<'a> {
         served.itl_s = tokens.windows(2).map(|pair| pair[1] - pair[0]).collect();
         served.status = status;
         served.end_s = Some(at_s);
-        served.preemptions = u64::from(self.scheduler.sequences[request as usize].preemptions);
+        served.preemptions = u64::from(scheduler.sequences[request as usize].preemptions);
         self.follow(request, at_s, status);
         if let Some(waiting) = self.places.leave() {
             self.send(waiting, at_s);
@@ -279,6 +204,25 @@ impl<'a> Simulation<'a> {
         served.intended_s = at_s;
         served.end_s = Some(at_s);
         self.follow(request, at_s, RequestStatus::NotSentLate);
+    }
+}
+
+impl Outside for Simulation<'_> {
+    fn next_s(&self) -> Option<f64> {
+        self.agenda.next_s()
+    }
+
+    fn happen(&mut self, scheduler: &mut Scheduler) {
+        if let Some(scheduled) = self.agenda.pop() {
+            self.happened(scheduled, scheduler);
+        }
+    }
+
+    fn take(&mut self, scheduler: &Scheduler, request: u32, at_s: f64, last: bool) {
+        self.tokens[request as usize].push(at_s);
+        if last {
+            self.complete(request, scheduler);
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! One trial as the client runs it: probe, reset, load, drain.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sbt_client::{
-    AtCap as ClientAtCap, Counts, Limits, Observed, Observer, Probe, Roots, Side, Target,
+    AtCap as ClientAtCap, Counts, Features, Limits, Observed, Observer, Probe, Target,
     Vocabulary,
 };
-use sbt_engine::{Digest, StageContext, StageError};
+use sbt_client::side::{self, Side};
+use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
 use sbt_schemas::Outcome;
 
@@ -16,6 +16,7 @@ use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
 use crate::protocol::{AtCap, ClientLimits};
+use crate::server::TokenizeForm;
 use crate::trial_row::Lag;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
@@ -23,8 +24,18 @@ use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 const SAMPLES_HZ: f64 = 4.0;
 /// Time limit of a request where none is set: a server that hangs must not hang the trial.
 const LONGEST_S: f64 = 600.0;
+/// Time limit of a call beside the load.
+const CALL_WITHIN: Duration = Duration::from_secs(5);
+/// Looks at a server before it is given up.
+const PROBES: usize = 3;
 /// Time for the server to end what the client gave up.
 const IDLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections that are opened before the first send. Chosen: at 200 a second it takes a second;
+/// an open loop rarely has more in flight.
+const MOST_OPEN: u64 = 200;
+/// Stands for the process group of a server that was not started here: no process has it.
+const NO_PROCESS: u32 = u32::MAX >> 1;
 
 /// What a trial showed of a server that took its requests.
 pub(crate) struct Measurement {
@@ -48,22 +59,22 @@ pub(crate) fn measure(
     salt: &str,
 ) -> Result<Result<Measurement, Ending>, StageError> {
     let begun = Instant::now();
-    let mut target = ready.target.clone();
-    let side = Side::new(&target).map_err(client_error)?;
-    let mut warnings = Vec::new();
-    warnings.extend(reset(&side, &trials.server));
-    let probe = match probe(trials, &mut target)? {
+    let limits = limits(&protocol.client, draw);
+    let probe = match probe(trials, &ready.target, &limits)? {
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
+    let target = &probe.target;
+    let side = calls(target)?;
+    let mut warnings = Vec::new();
+    warnings.extend(reset(&side, &trials.server));
     let asks = schedule::asks(draw, spec.rate_scale, seed(salt));
-    let limits = limits(&protocol.client, draw);
-    let sampler = sampler(ready, &side, &trials.server)?;
+    let sampler = sampler(ready, target, &trials.server)?;
     let watch = Watch {
         ctx: trials.ctx,
         config: &spec.config.name,
     };
-    let ran = sbt_client::run(&target, probe.features, &probe.vocabulary, &asks, &limits, &watch);
+    let ran = sbt_client::run(target, probe.features, &probe.vocabulary, &asks, &limits, &watch);
     let samples = sampler.map(Sampler::stop).unwrap_or_default();
     let seen = ran.map_err(client_error)?;
     trials.ctx.check_cancelled()?;
@@ -123,23 +134,48 @@ fn reset(side: &Side, server: &ServerSpec) -> Option<String> {
     Some(format!("The prefix cache could not be emptied: {error}."))
 }
 
-/// One request that must succeed; tells what the server takes.
-fn probe(trials: &Measured<'_>, target: &mut Target) -> Result<Result<Probe, Ending>, StageError> {
-    let failure = match sbt_client::probe(target, &expected(trials)) {
-        Ok(probe) => return Ok(Ok(probe)),
-        Err(failure) => failure,
+/// A look at the server that must succeed before there is load; tells what it takes. One that
+/// fails by chance gets a second and a third.
+fn probe(
+    trials: &Measured<'_>,
+    target: &Target,
+    limits: &Limits,
+) -> Result<Result<Probe, Ending>, StageError> {
+    let api = &trials.server.api;
+    let wanted = Features {
+        include_usage: true,
+        continuous_usage: api.continuous_usage,
+        ignore_eos: api.ignore_eos,
+        min_tokens: api.min_tokens,
+    };
+    let tokenize = match api.tokenize {
+        TokenizeForm::None => None,
+        TokenizeForm::Vllm => Some(side::TokenizeForm::Vllm),
+        TokenizeForm::Llamacpp => Some(side::TokenizeForm::Llamacpp),
+    };
+    let words = Vocabulary::default();
+    let mut attempts = (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, limits));
+    let mut last = None;
+    let found = attempts.find_map(|probed| probed.map_err(|failure| last = Some(failure)).ok());
+    drop(attempts);
+    let failure = match (found, last) {
+        (Some(probe), _) => return Ok(Ok(probe)),
+        (None, failure) => failure.map_or_else(String::new, |failure| failure.to_string()),
     };
     trials.ctx.check_cancelled()?;
-    let said = format!("the first request failed: {failure}");
     match &trials.backend {
         Backend::Endpoint(endpoint) => {
-            Err(StageError::user(format!("{}: {said}", endpoint.url)))
+            Err(StageError::user(format!("{}: {failure}", endpoint.url)))
         }
         Backend::Server(_) | Backend::Simulator(_) => {
             let died = trials.machine.death();
-            Ok(Err(died.unwrap_or((Outcome::Crashed, said))))
+            Ok(Err(died.unwrap_or((Outcome::Crashed, failure))))
         }
     }
+}
+
+fn calls(target: &Target) -> Result<Side, StageError> {
+    Side::new(target, CALL_WITHIN).map_err(|error| StageError::user(error.to_string()))
 }
 
 fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
@@ -169,7 +205,7 @@ fn seed(salt: &str) -> u64 {
 
 fn sampler(
     ready: &Ready,
-    side: &Side,
+    target: &Target,
     server: &ServerSpec,
 ) -> Result<Option<Sampler<Levels>>, StageError> {
     let names = server.metrics.clone();
@@ -177,7 +213,7 @@ fn sampler(
     let Some(pid) = ready.pid.or(told.then_some(NO_PROCESS)) else {
         return Ok(None);
     };
-    let side = side.clone();
+    let side = calls(target)?;
     let gpus = (ready.gpus > 0).then(|| Gpus::open(&[]).ok()).flatten();
     let levels = move || match side.metrics() {
         Ok(text) if told => Levels::read(&text, &names),

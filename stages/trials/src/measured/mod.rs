@@ -134,13 +134,19 @@ impl<'a> Measured<'a> {
         execution.client_cpu = Some(measured.client_cpu);
         execution.wall_s = Some(measured.wall_s);
         execution.warnings = warnings(&measured, &requests, draw);
-        let state = telemetry::state(&measured.samples, self.machine.version());
+        let state = telemetry::state(&measured.samples, self.version());
         let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
         Ok(Trial {
             row: trial_row(identity, (outcome, reason), &metrics, state, execution),
             requests,
             telemetry,
         })
+    }
+
+    /// Version that the server states, as the key has it.
+    fn version(&self) -> Option<String> {
+        let version = self.identity["version"].as_str()?;
+        Some(version.to_owned()).filter(|version| !version.is_empty())
     }
 
     fn facts(&self) -> BTreeMap<String, Knob> {

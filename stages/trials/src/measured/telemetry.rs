@@ -1,4 +1,4 @@
-use sbt_client::prometheus::{self, Sample as Series};
+use sbt_client::prometheus::{parse, sum};
 use sbt_launcher::Sample;
 use sbt_schemas::TelemetryRow;
 
@@ -20,7 +20,7 @@ pub(crate) struct Levels {
 impl Levels {
     /// From the text of `/metrics`, by the server's names.
     pub(crate) fn read(text: &str, names: &Metrics) -> Self {
-        let series = prometheus::parse(text);
+        let series = parse(text);
         let sum = |names: &[String]| sum(&series, names);
         Self {
             running: sum(&names.running),
@@ -38,12 +38,6 @@ impl Levels {
         let running = self.running?;
         Some(running + self.waiting.unwrap_or(0.0) == 0.0)
     }
-}
-
-/// Sum of all series with one of the names; none when there is none.
-fn sum(series: &[Series<'_>], names: &[String]) -> Option<f64> {
-    let values = series.iter().filter(|s| names.iter().any(|name| name == s.name));
-    values.map(|s| s.value).reduce(|a, b| a + b)
 }
 
 /// The samples of a trial as rows.

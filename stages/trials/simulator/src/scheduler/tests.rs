@@ -57,8 +57,8 @@ fn configs() -> impl Strategy<Value = EngineConfig> {
 }
 
 /// A scheduler with its steps counted, and what a request has had of it.
-struct Watched<'a> {
-    scheduler: Scheduler<'a>,
+struct Watched {
+    scheduler: Scheduler,
     in_flight: VecDeque<Batch>,
     depth: usize,
     steps: usize,
@@ -69,7 +69,7 @@ struct Watched<'a> {
     first_scheduled: Vec<u32>,
 }
 
-impl Watched<'_> {
+impl Watched {
     /// True: there was something to do.
     fn step(&mut self) -> bool {
         let running = self.scheduler.running.clone();
@@ -149,7 +149,7 @@ impl Watched<'_> {
 }
 
 /// Serves everything, with the laws of a step checked after each, and hands the end over.
-fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched<'_>)) {
+fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched)) {
     let requests: Vec<Request> = asked
         .iter()
         .map(|asked| Request {
@@ -166,7 +166,7 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched<'_>
     let keys = BlockKeys::new(&requests, &lengths, LIMITS.block_size);
     let sequences = asked.iter().map(|a| Sequence::new(a.prompt, a.output));
     let mut watched = Watched {
-        scheduler: Scheduler::new(config, LIMITS, &keys, sequences.collect()),
+        scheduler: Scheduler::new(config, LIMITS, keys, sequences.collect()),
         in_flight: VecDeque::new(),
         depth: if config.async_scheduling { 2 } else { 1 },
         steps: 0,

@@ -1,15 +1,14 @@
 //! Real processes that play servers, good and bad.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
-
-mod fake;
 
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::net::TcpListener;
 
-use fake::{Sandbox, eventually, get, is_alive};
+use rustix::process::Signal;
 use sbt_launcher::{Ended, Exit, FailurePattern, Health, Running, StartError};
 use sbt_schemas::Outcome;
+
+use crate::fake::{Sandbox, eventually, get, is_alive, signal};
 
 fn pattern(matches: &str, outcome: Outcome, infrastructure: bool) -> FailurePattern {
     FailurePattern {
@@ -151,6 +150,20 @@ fn log_that_cannot_be_made_is_the_infrastructures_fault() {
 }
 
 #[test]
+fn server_that_cannot_be_written_down_does_not_run() {
+    let sandbox = Sandbox::new();
+    let plan = sandbox.plan(&["say=it runs"]);
+    let (state_dir, log) = (sandbox.path().join("file"), plan.log.clone());
+    fs::write(&state_dir, "").unwrap();
+    let started = Running::start(plan, &state_dir, &|| false, &|_| {});
+    let Err(StartError::Failed(failure)) = started else {
+        panic!("it started");
+    };
+    assert!(failure.infrastructure, "{failure}");
+    assert_eq!(fs::read_to_string(log).unwrap(), "");
+}
+
+#[test]
 fn log_on_a_full_disk_is_the_infrastructures_fault_and_blocks_nobody() {
     let sandbox = Sandbox::new();
     let mut plan = sandbox.plan(&["flood=100000", "exit=1"]);
@@ -187,9 +200,9 @@ fn server_that_ignores_sigterm_is_killed() {
 #[test]
 fn child_that_outlives_its_server_is_stopped_too() {
     let sandbox = Sandbox::new();
-    let mut running = sandbox
-        .start(&[&sandbox.child_word(), "last_words=bye"])
-        .unwrap();
+    let mut plan = sandbox.plan(&[&sandbox.child_word(), "last_words=bye"]);
+    plan.stop_grace_s = 0.3;
+    let mut running = sandbox.run(plan).unwrap();
     let child = sandbox.child();
     get(&running, "/die");
     eventually(|| running.exited() == Some(Exit::Code(3)));
@@ -199,6 +212,8 @@ fn child_that_outlives_its_server_is_stopped_too() {
     assert_eq!(failure.reason, "`python3` ended with code 3");
     assert!(failure.log_tail.ends_with("bye"));
     assert!(!is_alive(child));
+    assert_eq!(running.diagnose(), Some(failure));
+    assert_eq!(running.exited(), Some(Exit::Code(3)));
     assert_eq!(running.stop().ended, Ended::Kill);
 }
 
@@ -222,7 +237,7 @@ fn line_of_a_failed_launch_in_a_server_that_had_served_is_a_crash() {
 fn killed_server_crashed_by_that_signal() {
     let sandbox = Sandbox::new();
     let mut running = sandbox.start(&[]).unwrap();
-    fake::signal(running.pid(), "KILL");
+    signal(running.pid(), Signal::KILL);
     eventually(|| running.exited() == Some(Exit::Signal(9)));
     let failure = running.diagnose().unwrap();
     assert_eq!(failure.outcome, Outcome::Crashed);
@@ -255,7 +270,7 @@ fn stopped_server_hangs_and_still_ends() {
     plan.probe_timeout_s = 0.5;
     let mut running = sandbox.run(plan).unwrap();
     let pid = running.pid();
-    fake::signal(pid, "STOP");
+    signal(pid, Signal::STOP);
     let failure = running.diagnose().unwrap();
     assert_eq!(failure.outcome, Outcome::Hung);
     assert_eq!(failure.reason, "`python3` is stopped by a signal");

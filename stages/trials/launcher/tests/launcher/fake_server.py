@@ -21,9 +21,10 @@ if "ignore_term" in told:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "child" in told:
     # Like a server's engine: same group, and it does not care what becomes of its front.
-    child = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 1; done"])
-    with open(told["child"], "w") as file:
-        file.write(str(child.pid))
+    life = 'trap "" TERM; echo $$ >"$0.new"; mv "$0.new" "$0"; while :; do sleep 1; done'
+    subprocess.Popen(["sh", "-c", life, told["child"]])
+    while not os.path.exists(told["child"]):
+        time.sleep(0.01)
 if "environment" in told:
     print("environment:", ",".join(sorted(os.environ)), flush=True)
 time.sleep(float(told.get("delay", 0)))

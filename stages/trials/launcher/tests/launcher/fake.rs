@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use sbt_launcher::{Failure, LaunchPlan, Running, StartError, free_port};
 use tempfile::TempDir;
 
@@ -57,13 +57,13 @@ impl Sandbox {
 
     pub(crate) fn child(&self) -> u32 {
         let pid = fs::read_to_string(self.path().join("child")).unwrap();
-        pid.parse().unwrap()
+        pid.trim().parse().unwrap()
     }
 }
 
 pub(crate) fn plan(folder: &Path, words: &[&str]) -> LaunchPlan {
     let port = free_port("127.0.0.1").unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fake_server.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/launcher/fake_server.py");
     let own = ["python3".to_owned(), script.to_owned(), port.to_string()];
     LaunchPlan {
         argv: own
@@ -96,11 +96,9 @@ pub(crate) fn get(running: &Running, path: &str) {
     let _ = stream.read_to_end(&mut answer);
 }
 
-pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .args(["-s", name, &pid.to_string()])
-        .status();
-    assert!(status.unwrap().success());
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// Whether a process runs; a zombie does not.

@@ -1,0 +1,309 @@
+//! One look at a server before the load: does it answer, what does it take, how does it count.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sbt_schemas::{RequestStatus, TokenSource};
+
+use crate::answer::Expected;
+use crate::body::{Bodies, Conversation};
+use crate::clock::{Clock, span};
+use crate::connection::Dialer;
+use crate::exchange::Exchange;
+use crate::guard::Guard;
+use crate::side::{Side, SideError, TokenizeForm};
+use crate::{Api, ClientError, Features, Limits, Observed, Target, Vocabulary, Warning};
+
+/// Words of the short and of the long prompt: their difference tells the tokens of a word.
+const SHORT: usize = 8;
+const LONG: usize = 64;
+
+/// Tokens asked for: enough that usage on each event shows.
+const OUTPUT: u32 = 4;
+
+/// Longest wait for a call beside the load, without a limit of its own.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// What was found out.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The target with its address and the interface that it has.
+    pub target: Target,
+    /// What it takes, of what was wanted.
+    pub features: Features,
+    /// The vocabulary with what the server adds to prompts.
+    pub vocabulary: Vocabulary,
+    /// Whether the server counts one token for each word, so that prompts have the length asked for;
+    /// none when it counts no prompts.
+    pub is_exact: Option<bool>,
+    /// The first request that succeeded.
+    pub observed: Observed,
+}
+
+/// Why no request succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server's first request ended with `{status}`: {evidence}")]
+pub struct ProbeFailure {
+    /// How the request ended.
+    pub status: RequestStatus,
+    /// What the server or the system said.
+    pub evidence: String,
+}
+
+impl From<ClientError> for ProbeFailure {
+    fn from(error: ClientError) -> Self {
+        Self {
+            status: RequestStatus::ClientFault,
+            evidence: error.to_string(),
+        }
+    }
+}
+
+/// Probes a target: `wanted` is what is tried and left out where the server refuses it; words that
+/// `tokenize` shows to be several tokens are dropped from the vocabulary; a server that does not tokenize
+/// leaves it as it is. Blocks.
+///
+/// # Errors
+/// When no request succeeds, with the status and the words of the first that failed for another reason
+/// than what it wanted.
+pub fn probe(
+    target: &Target,
+    wanted: Features,
+    vocabulary: &Vocabulary,
+    tokenize: Option<TokenizeForm>,
+    limits: &Limits,
+) -> Result<Probe, ProbeFailure> {
+    vocabulary.check()?;
+    let mut target = target.clone();
+    target.pin().map_err(|e| ProbeFailure {
+        status: RequestStatus::Dns,
+        evidence: format!("{}: {e}", target.host()),
+    })?;
+    let mut prober = Prober {
+        bodies: Bodies {
+            api: target.api,
+            model: target.model.clone(),
+            features: wanted,
+            vocabulary: vocabulary.clone(),
+        },
+        runtime: crate::run::runtime()?,
+        limits: limits.clone(),
+        target,
+    };
+    let observed = prober.first_answer()?;
+    prober.note_usage(&observed);
+    if let Some(form) = tokenize
+        && let Ok(words) = prober.single_tokens(form)
+    {
+        prober.bodies.vocabulary.words = words;
+        prober.bodies.vocabulary.check()?;
+    }
+    let is_exact = prober.measure_frame()?;
+    Ok(Probe {
+        target: prober.target,
+        features: prober.bodies.features,
+        vocabulary: prober.bodies.vocabulary,
+        is_exact,
+        observed,
+    })
+}
+
+struct Prober {
+    target: Target,
+    bodies: Bodies,
+    limits: Limits,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Prober {
+    /// Tries until a request succeeds, each time with less.
+    fn first_answer(&mut self) -> Result<Observed, ProbeFailure> {
+        let mut first_refusal = None;
+        loop {
+            let seen = self.say(&self.words(SHORT), &Conversation::default(), OUTPUT)?;
+            if seen.status.is_complete() {
+                return Ok(seen);
+            }
+            let failure = failure(&seen);
+            if !self.asks_less(&seen) {
+                return Err(first_refusal.unwrap_or(failure));
+            }
+            first_refusal.get_or_insert(failure);
+        }
+    }
+
+    /// Leaves out what the server may have refused; false when there is nothing left to leave out.
+    fn asks_less(&mut self, seen: &Observed) -> bool {
+        let said = seen.error.as_deref().unwrap_or_default();
+        let is_chat = self.target.api == Api::Chat;
+        match seen.http_status {
+            Some(404 | 405) if is_chat => self.use_completions(),
+            Some(400) if is_chat && said.contains("chat template") => self.use_completions(),
+            Some(400 | 422) => return drop_one(&mut self.bodies.features, said),
+            _ => return false,
+        }
+        true
+    }
+
+    fn use_completions(&mut self) {
+        self.target.api = Api::Completions;
+        self.bodies.api = Api::Completions;
+    }
+
+    /// What was taken without a refusal may still have been passed over.
+    fn note_usage(&mut self, seen: &Observed) {
+        let features = &mut self.bodies.features;
+        if seen.warnings.contains(&Warning::NoUsage) {
+            features.include_usage = false;
+        }
+        if seen.events.len() > 1 && seen.source != TokenSource::ContinuousUsage {
+            features.continuous_usage = false;
+        }
+        if seen.status == RequestStatus::OkShort {
+            features.ignore_eos = false;
+        }
+    }
+
+    /// The words that are one token each.
+    fn single_tokens(&self, form: TokenizeForm) -> Result<Vec<String>, SideError> {
+        let limit = self.limits.total_timeout_s.and_then(span);
+        let side = Side::new(&self.target, limit.unwrap_or(CALL_LIMIT))?;
+        let words = &self.bodies.vocabulary.words;
+        // a start of sequence is in both counts
+        let base = side.tokenize(form, " a")?.len();
+        let mut kept = Vec::with_capacity(words.len());
+        let mut parts = vec![words.as_slice()];
+        while let Some(part) = parts.pop() {
+            let text = format!(" a {}", part.join(" "));
+            let is_exact = side.tokenize(form, &text)?.len() == base + part.len();
+            if is_exact {
+                kept.extend_from_slice(part);
+            } else if part.len() > 1 {
+                let (head, tail) = part.split_at(part.len() / 2);
+                parts.extend([tail, head]);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Finds what the server adds to prompts; tells whether each word is one token.
+    fn measure_frame(&mut self) -> Result<Option<bool>, ProbeFailure> {
+        let none = Conversation::default();
+        let Some(short) = self.prompt_tokens(&self.words(SHORT), &none)? else {
+            return Ok(None);
+        };
+        let Some(long) = self.prompt_tokens(&self.words(LONG), &none)? else {
+            return Ok(None);
+        };
+        let added = short.saturating_sub(SHORT as u64);
+        self.bodies.vocabulary.frame_tokens = u32::try_from(added).unwrap_or(u32::MAX);
+        let is_exact = short >= SHORT as u64 && long == added + LONG as u64;
+        if self.target.api == Api::Chat {
+            let before = Conversation::of(&self.words(SHORT), &self.words(SHORT));
+            let three = self.prompt_tokens(&self.words(SHORT), &before)?;
+            let turn = three.map_or(0, |n| n.saturating_sub(added + 3 * SHORT as u64));
+            self.bodies.vocabulary.turn_tokens = u32::try_from(turn).unwrap_or(u32::MAX);
+        }
+        Ok(Some(is_exact))
+    }
+
+    fn prompt_tokens(
+        &self,
+        text: &str,
+        before: &Conversation,
+    ) -> Result<Option<u64>, ProbeFailure> {
+        let seen = self.say(text, before, 1)?;
+        // an answer of one token may be an end without text
+        if seen.status.is_complete() || seen.status == RequestStatus::Empty {
+            Ok(seen.prompt_tokens)
+        } else {
+            Err(failure(&seen))
+        }
+    }
+
+    /// The first words of the vocabulary, over and over.
+    fn words(&self, count: usize) -> String {
+        let words = self.bodies.vocabulary.words.iter().cycle().take(count);
+        words.fold(String::new(), |text, word| format!("{text} {word}"))
+    }
+
+    fn say(
+        &self,
+        text: &str,
+        before: &Conversation,
+        output_tokens: u32,
+    ) -> Result<Observed, ProbeFailure> {
+        let body = self.bodies.body(text, before, output_tokens);
+        let expected = Expected {
+            output_tokens: output_tokens.into(),
+            usage: self.bodies.features.include_usage,
+            ignore_eos: self.bodies.features.ignore_eos,
+            keep_text: true,
+        };
+        let clock = Clock { t0: Instant::now() };
+        let dialer = Dialer::new(&self.target)?;
+        let exchange = Exchange::new(&self.target, dialer, self.limits.clone(), clock)?;
+        let mut seen = Observed::unsent(0.0, RequestStatus::ClientFault, None);
+        seen.attempts = 1;
+        seen.dispatched_s = Some(0.0);
+        self.runtime.block_on(async {
+            let mut guard = Guard::new(&Arc::clone(&exchange.cancel));
+            exchange
+                .attempt(&mut seen, &body, expected, None, &mut guard)
+                .await;
+        });
+        Ok(seen)
+    }
+}
+
+fn failure(seen: &Observed) -> ProbeFailure {
+    ProbeFailure {
+        status: seen.status,
+        evidence: seen
+            .error
+            .clone()
+            .unwrap_or_else(|| "no token came".to_owned()),
+    }
+}
+
+/// Leaves out the feature that a refusal names, else the rarest; false when none is left.
+fn drop_one(features: &mut Features, said: &str) -> bool {
+    let by_rarity = [
+        ("continuous_usage_stats", &mut features.continuous_usage),
+        ("min_tokens", &mut features.min_tokens),
+        ("ignore_eos", &mut features.ignore_eos),
+        ("stream_options", &mut features.include_usage),
+    ];
+    let named = by_rarity
+        .iter()
+        .position(|(name, on)| **on && said.contains(name));
+    let Some(at) = named.or_else(|| by_rarity.iter().position(|(_, on)| **on)) else {
+        return false;
+    };
+    *by_rarity[at].1 = false;
+    // usage on each event is part of the options
+    features.continuous_usage &= features.include_usage;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_feature_is_dropped_first_then_the_rarest() {
+        let mut features = Features {
+            include_usage: true,
+            continuous_usage: true,
+            ignore_eos: true,
+            min_tokens: false,
+        };
+        assert!(drop_one(&mut features, "unknown field `ignore_eos`"));
+        assert!(!features.ignore_eos && features.continuous_usage);
+        assert!(drop_one(&mut features, "no"));
+        assert!(!features.continuous_usage && features.include_usage);
+        assert!(drop_one(&mut features, "no"));
+        assert_eq!(features, Features::default());
+        assert!(!drop_one(&mut features, "no"));
+    }
+}
