@@ -9,7 +9,7 @@ pub(crate) const NOTHING: &str = "–";
 pub(crate) fn metric(name: &str, value: f64) -> String {
     match unit(name) {
         Some("s") => seconds(value),
-        Some("fraction") => format!("{:.2} %", value * 100.0),
+        Some("fraction") => share(value),
         Some("MB") => format!("{:.1} GB", value / 1000.0),
         Some("USD/h") => format!("${value:.2}/h"),
         Some("USD/month") => money(value),
@@ -23,6 +23,11 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
 /// A value that may be missing.
 pub(crate) fn maybe(name: &str, value: Option<f64>) -> String {
     value.map_or(NOTHING.to_owned(), |value| metric(name, value))
+}
+
+/// A part of a whole.
+pub(crate) fn share(value: f64) -> String {
+    format!("{:.2} %", value * 100.0)
 }
 
 /// Seconds, or milliseconds below a tenth.

@@ -14,6 +14,7 @@ pub(crate) struct Params {
     /// How every trial was run and judged.
     #[serde(default)]
     pub(crate) protocol: Protocol,
-    /// What the decision wanted.
+    /// What the decision wanted; nothing for a measurement.
+    #[serde(default)]
     pub(crate) goals: Goals,
 }
