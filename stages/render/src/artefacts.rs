@@ -121,3 +121,85 @@ fn with_label(mut card: Value, view: &View) -> Value {
 fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use sbt_schemas::{Provenance, Summary};
+
+    use super::*;
+    use crate::samples::{fidelity, measurement, params};
+
+    fn drawn(inputs: &Inputs) -> BTreeMap<String, String> {
+        let params = params();
+        let server = params.backend.server().unwrap();
+        let files = all("measure", &params, inputs, server).unwrap();
+        let texts = files.into_iter();
+        texts
+            .map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn measurement_has_what_it_has_content_for() {
+        let files = drawn(&measurement());
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "README_snippet.md",
+                "plots/01-endpoint-ecdf.svg",
+                "plots/01-endpoint-latency.svg",
+                "plots/01-endpoint-memory.svg",
+                "plots/01-endpoint-requests.svg",
+                "report.html",
+                "report.md",
+                "summary.json",
+            ]
+        );
+        for (name, text) in &files {
+            assert!(text.to_lowercase().contains("measured"), "{name}");
+            assert!(
+                !text.contains("recommended.") && !text.contains("NaN"),
+                "{name}"
+            );
+        }
+        let page = &files["report.html"];
+        assert_eq!(page.matches("<svg").count(), 4);
+        assert!(page.contains("unexpected end | of stream"));
+        assert!(files["report.md"].contains("unexpected end \\| of stream"));
+    }
+
+    #[test]
+    fn summary_of_a_measurement_has_its_trials() {
+        let files = drawn(&measurement());
+        let summary: Summary = serde_json::from_str(&files["summary.json"]).unwrap();
+        assert_eq!(summary.provenance, Provenance::Measured);
+        let [only] = &summary.measurements[..] else {
+            panic!("{} measurements", summary.measurements.len());
+        };
+        assert_eq!((only.n, only.n_ok), (200, 190));
+        assert_eq!(only.ttft.p50.value_s, Some(0.0123));
+        assert_eq!(
+            (only.ttft.p99.value_s, only.ttft.p99.finished_s),
+            (None, Some(0.21))
+        );
+    }
+
+    #[test]
+    fn fidelity_is_a_table_and_a_scatter() {
+        let mut inputs = measurement();
+        inputs.fidelity = vec![
+            fidelity("ttft", "p50", 0.011, 0.0123),
+            fidelity("tok_s", "value", 900.0, 812.0),
+        ];
+        let files = drawn(&inputs);
+        let page = &files["report.html"];
+        assert!(page.contains("Simulated against measured"));
+        assert!(page.contains("<code>ttft_p50_s</code>") && page.contains("-10.6 %"));
+        let scatter = &files["plots/fidelity.svg"];
+        assert!(
+            scatter.contains(">1 pair<"),
+            "tokens/s stand in no plane of seconds"
+        );
+    }
+}

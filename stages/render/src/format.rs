@@ -11,6 +11,7 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
         Some("s") => seconds(value),
         Some("fraction") => share(value),
         Some("MB") => format!("{:.1} GB", value / 1000.0),
+        Some("W") => format!("{} W", digits(value)),
         Some("USD/h") => format!("${value:.2}/h"),
         Some("USD/month") => money(value),
         Some("USD per million output tokens") => format!("${}/Mtok", digits(value)),
@@ -52,6 +53,12 @@ pub(crate) fn digits(value: f64) -> String {
 /// A whole number, thousands set apart.
 pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
+}
+
+/// How many of something.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(n as u64))
 }
 
 /// Dollars without cents.

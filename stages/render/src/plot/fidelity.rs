@@ -35,7 +35,7 @@ pub(crate) fn fidelity(rows: &[FidelityRow], stamp: &str) -> Result<Option<Strin
     let about = About {
         id: "fidelity".to_owned(),
         title: "Simulated against measured latencies".to_owned(),
-        description: format!("{} pairs", all.len()),
+        description: format::counted(all.len(), "pair"),
         stamp,
     };
     let axis = |title, scale| Axis::new(title, scale, format::seconds);

@@ -134,3 +134,42 @@ impl<'a> Requests<'a> {
         line(corners)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::measurement;
+
+    #[test]
+    fn failures_are_marked_and_the_warm_up_is_not_drawn() {
+        let inputs = measurement();
+        let requests = Requests::of("key", &inputs.requests);
+        let plot = requests
+            .over_time("id".to_owned(), "MEASURED")
+            .unwrap()
+            .unwrap();
+        assert!(plot.contains("3 finished and 2 failed requests"));
+        let dots = plot.matches("h0").count();
+        assert_eq!(dots, 3 + 3 + 2, "TTFT, E2E, and their keys");
+        assert_eq!(plot.matches("m-4-4l8 8").count(), 2 + 1, "and the key");
+    }
+
+    #[test]
+    fn failed_requests_keep_the_curve_below_one() {
+        let inputs = measurement();
+        let requests = Requests::of("key", &inputs.requests);
+        let x = Scale::of([1.0, 4.0], 0.0, 100.0).unwrap();
+        let y = Scale::of([0.0, 1.0], 0.0, 100.0).unwrap();
+        let curve = requests.staircase(&[1.0, 2.0, 4.0], &x, &y);
+        let end: f64 = curve.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((end - y.place(0.6)).abs() < 0.1, "{curve}");
+    }
+
+    #[test]
+    fn nothing_finished_draws_nothing() {
+        let inputs = measurement();
+        let other = Requests::of("another trial", &inputs.requests);
+        assert!(other.over_time("id".to_owned(), "").unwrap().is_none());
+        assert!(other.ecdf("id".to_owned(), "").unwrap().is_none());
+    }
+}

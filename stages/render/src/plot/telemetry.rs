@@ -56,7 +56,7 @@ const GROUPS: &[Group] = &[
     Group {
         name: "power",
         title: "power of the GPUs",
-        label: |watts| format!("{} W", format::digits(watts)),
+        label: |watts| format::metric("power_w", watts),
         gauges: &[("power", "--a", |row| row.power_w)],
     },
 ];
@@ -119,4 +119,27 @@ fn strip(
         chart.add(label, colour, Mark::Line, line(places));
     }
     chart.draw().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::measurement;
+
+    #[test]
+    fn only_gauges_that_were_read_are_drawn_and_gaps_stay_open() {
+        let rows = measurement().telemetry;
+        let strips = telemetry("key", &rows, "id", "MEASURED").unwrap();
+        let names: Vec<&str> = strips.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["requests", "memory"]);
+        let (_, requests) = &strips[0];
+        assert!(requests.contains("running") && !requests.contains("waiting"));
+        let line = requests.split("<path d=\"").nth(1).unwrap();
+        let line = line.split('"').next().unwrap();
+        assert_eq!(
+            line.matches('M').count(),
+            2,
+            "a sample without a value breaks it: {line}"
+        );
+    }
 }

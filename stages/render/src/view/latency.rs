@@ -53,7 +53,13 @@ pub(crate) fn latencies(trial: &TrialRow) -> Vec<LatencyView> {
             ));
         }
         if metric == "ttft" {
-            views.extend(plain(trial, "ttft_from_sent", "TTFT from the send"));
+            let only = if has_failures(trial) {
+                ", finished only"
+            } else {
+                ""
+            };
+            let name = format!("TTFT from the send{only}");
+            views.extend(plain(trial, "ttft_from_sent", &name));
         }
     }
     views
@@ -62,16 +68,16 @@ pub(crate) fn latencies(trial: &TrialRow) -> Vec<LatencyView> {
 /// What the marks of the table mean, as far as it has them.
 pub(crate) fn notes(trial: &TrialRow) -> Vec<String> {
     let views = latencies(trial);
-    let has = |mark: fn(&ValueView) -> bool| views.iter().flat_map(|view| &view.values).any(mark);
+    let values = || views.iter().flat_map(|view| &view.values);
     let marks = [
         (
-            has(|value| value.value.starts_with('>')),
-            "> value: failed requests reach this percentile, and count as infinitely slow; the \
-             value is that of the finished ones.",
+            has_failures(trial) && values().any(|value| value.value.starts_with('>')),
+            "Failed requests count as infinitely slow. Where they reach a percentile it has no \
+             value: “> x” gives that of the finished requests alone, “–” where none is kept.",
         ),
         (
-            has(|value| value.weak),
-            "*: fewer than 100 requests stand behind this 99th percentile, too few for one.",
+            values().any(|value| value.weak),
+            "* Fewer than 100 requests stand behind this 99th percentile, too few for one.",
         ),
     ];
     let notes = marks.into_iter().filter(|(shown, _)| *shown);
@@ -144,5 +150,70 @@ fn number(trial: &TrialRow, column: &str) -> Option<f64> {
     match trial.cell(column) {
         Some(Cell::Number(value)) => Some(value),
         Some(Cell::Text(_) | Cell::Bool(_) | Cell::Null) | None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::samples::trial;
+
+    fn cells(trial: &TrialRow, name: &str) -> Vec<String> {
+        let views = latencies(trial);
+        let view = views.iter().find(|view| view.name == name);
+        let view = view.unwrap_or_else(|| panic!("no row `{name}`"));
+        view.values.iter().map(|cell| cell.value.clone()).collect()
+    }
+
+    #[test]
+    fn percentiles_that_failures_reach_give_the_finished_ones_and_say_why() {
+        let trial = trial(&json!({ "ttft_mean_s": 0.02, "ttft_p95_s": 0.05 }));
+        let ttft = cells(&trial, "TTFT");
+        assert_eq!(
+            ttft,
+            ["20.0 ms", "12.3 ms", NOTHING, "50.0 ms", "> 0.210 s"]
+        );
+        let finished = cells(&trial, "TTFT, finished only");
+        assert_eq!(finished[1..], ["12.0 ms", NOTHING, "45.0 ms", "0.210 s"]);
+        let sent = cells(&trial, "TTFT from the send, finished only");
+        assert_eq!(sent[1..], ["11.5 ms", NOTHING, "44.0 ms", NOTHING]);
+        assert_eq!(notes(&trial).len(), 1);
+        assert!(notes(&trial)[0].contains("infinitely slow"));
+    }
+
+    #[test]
+    fn nothing_is_said_of_failures_where_none_are() {
+        let trial = trial(&json!({ "n_ok": 190, "n_short": 10, "ttft_p99_s": 0.3 }));
+        let names: Vec<String> = latencies(&trial)
+            .into_iter()
+            .map(|view| view.name)
+            .collect();
+        assert_eq!(names, ["TTFT", "TTFT from the send", "TPOT", "ITL", "E2E"]);
+        assert!(notes(&trial).is_empty());
+    }
+
+    #[test]
+    fn p99_of_fewer_than_100_requests_is_weak() {
+        let p99 = |n: u64| {
+            let trial = trial(&json!({ "n": n, "n_ok": n, "ttft_p99_s": 0.3 }));
+            let weak = latencies(&trial)[0].values[4].weak;
+            (weak, notes(&trial).len())
+        };
+        assert_eq!(p99(99), (true, 1));
+        assert_eq!(p99(100), (false, 0));
+    }
+
+    #[test]
+    fn intervals_may_be_open_above() {
+        let trial = trial(&json!({ "e2e_p95_s": 2.0, "e2e_p95_lo_s": 1.5 }));
+        let e2e = latencies(&trial);
+        let e2e = e2e.iter().find(|view| view.name == "E2E").unwrap();
+        assert_eq!(e2e.values[3].interval, "1.50 s or more");
+        assert_eq!(
+            latencies(&trial)[0].values[1].interval,
+            "11.9 ms to 12.8 ms"
+        );
     }
 }

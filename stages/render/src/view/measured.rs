@@ -104,16 +104,17 @@ fn name(row: &TrialRow, inputs: &Inputs) -> String {
 /// Rates and what the server showed of itself.
 fn figures(params: &Params, row: &TrialRow) -> Vec<Fact> {
     let of = |column: &str, value: Option<f64>| value.map(|value| format::metric(column, value));
-    let slo = match slo(params) {
-        limits if limits.is_empty() => "finished; no objective is set".to_owned(),
-        limits => format!("met the objective: {limits}"),
+    let limits = params.protocol.as_ref().map(slo);
+    let limits = match limits.as_deref() {
+        Some("") => "; no objective is set".to_owned(),
+        Some(limits) => format!(" with {limits}"),
+        None => String::new(),
     };
-    let goodput = of("goodput_rps", row.goodput_rps).map(|rate| {
-        let share = row.slo_share.map_or(String::new(), |share| {
-            format!(" ({} of all)", format::share(share))
-        });
-        format!("{rate}{share} {slo}")
+    let share = row.slo_share.map_or(String::new(), |share| {
+        format!(", {} of all requests", format::share(share))
     });
+    let goodput = of("goodput_rps", row.goodput_rps);
+    let goodput = goodput.map(|rate| format!("{rate}{share}{limits}"));
     facts([
         (
             "throughput",
@@ -181,8 +182,8 @@ fn arrivals(row: &TrialRow, inputs: &Inputs) -> Option<String> {
     Some(if follows(false) {
         let users: BTreeSet<u64> = served.iter().map(|request| request.session).collect();
         format!(
-            "closed: {} users, each sends when the answer before has ended",
-            format::count(users.len() as u64)
+            "closed: {}, each sends when the answer before has ended",
+            format::counted(users.len(), "user")
         )
     } else if follows(true) {
         "open: conversations begin by the schedule, their later turns follow the answers".to_owned()
@@ -229,4 +230,85 @@ fn facts<const N: usize>(known: [(&str, Option<String>); N]) -> Vec<Fact> {
             text,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::samples::{asked, measurement, params, trial};
+
+    #[test]
+    fn ends_count_measured_requests_and_give_the_first_error() {
+        let inputs = measurement();
+        let ends = ends(&inputs.trials[0], &inputs.requests);
+        let ends: Vec<(&str, &str, &str, &str)> = ends
+            .iter()
+            .map(|end| (&*end.status, &*end.count, &*end.share, &*end.example))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                ("ok", "3", "60.00 %", ""),
+                ("stream_cut", "2", "40.00 %", "unexpected end | of stream"),
+            ]
+        );
+    }
+
+    #[test]
+    fn loop_is_read_off_the_schedule() {
+        let row = trial(&json!({}));
+        let said = |workload| {
+            let inputs = Inputs {
+                workload,
+                ..Inputs::default()
+            };
+            arrivals(&row, &inputs).unwrap_or_default()
+        };
+        let later = |continues: bool| {
+            let turn =
+                json!({ "session": 0, "turn": 1, "arrival_s": null, "continues": continues });
+            vec![asked(0, &json!({})), asked(1, &turn)]
+        };
+        assert!(said(vec![asked(0, &json!({}))]).starts_with("open: every request"));
+        assert!(said(later(true)).starts_with("open: conversations"));
+        assert!(said(later(false)).starts_with("closed: 1 user,"));
+        assert_eq!(said(vec![asked(0, &json!({ "draw": 7 }))]), "");
+    }
+
+    #[test]
+    fn conditions_hold_what_is_known_and_no_more() {
+        let inputs = measurement();
+        let known = conditions(&inputs.trials[0], &inputs);
+        let names: Vec<&str> = known.iter().map(|fact| fact.what.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "backend",
+                "server version",
+                "measured at",
+                "took",
+                "client's sends"
+            ]
+        );
+        assert!(
+            known[4].text.contains("0.400 ms at p99, 2.10 ms at most"),
+            "{}",
+            known[4].text
+        );
+    }
+
+    #[test]
+    fn trials_are_told_apart_by_what_differs() {
+        let mut inputs = measurement();
+        assert_eq!(trials(&params(), &inputs)[0].name, "endpoint");
+        inputs.trials.push(trial(&json!({ "draw": 1 })));
+        assert_eq!(trials(&params(), &inputs)[1].name, "endpoint, draw 1");
+        inputs.trials.push(trial(&json!({ "rate_scale": 2.0 })));
+        assert_eq!(
+            trials(&params(), &inputs)[2].name,
+            "endpoint, draw 0, 2.00 x the rate"
+        );
+    }
 }

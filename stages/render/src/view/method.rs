@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use sbt_schemas::Provenance;
+use sbt_trials::Protocol;
 use serde::Serialize;
 
 use crate::format;
@@ -22,12 +23,16 @@ pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
             String::new()
         }
     };
+    let protocol = params.protocol.as_ref();
     let facts = [
         ("workload", workload(inputs)),
         ("objectives", objectives(params)),
         ("constraints", params.goals.subject_to.join("; ")),
-        ("client", client(params)),
-        ("service-level objective", slo(params)),
+        ("client", protocol.map_or(String::new(), client)),
+        (
+            "service-level objective",
+            protocol.map_or(String::new(), slo),
+        ),
         (
             "seeds",
             decides(
@@ -105,8 +110,8 @@ fn workload(inputs: &Inputs) -> String {
         rows.iter().map(|row| tokens(row) as f64).sum::<f64>() / count
     };
     format!(
-        "{} draws of {} requests, {} turns per conversation; prompts of {} and answers of {} tokens on average",
-        draws.len(),
+        "{} of {} requests, {} turns per conversation; prompts of {} and answers of {} tokens on average",
+        format::counted(draws.len(), "draw"),
         format::count(rows.len() as u64 / draws.len() as u64),
         format::digits(count / sessions.len() as f64),
         format::digits(mean(|row| row.prompt_tokens)),
@@ -128,20 +133,20 @@ fn objectives(params: &Params) -> String {
     low.chain(high).collect::<Vec<_>>().join(", ")
 }
 
-fn client(params: &Params) -> String {
-    let client = &params.protocol.client;
+fn client(protocol: &Protocol) -> String {
+    let client = &protocol.client;
     let limit = |value: Option<String>| value.unwrap_or_else(|| "no limit".to_owned());
     format!(
         "in flight: {}; time limit: {}; retries: {}; warm-up: {} requests, not counted",
         limit(client.max_in_flight.map(|n| n.to_string())),
         limit(client.timeout_s.map(format::seconds)),
         client.retries,
-        params.protocol.warmup_requests,
+        protocol.warmup_requests,
     )
 }
 
-pub(crate) fn slo(params: &Params) -> String {
-    let slo = &params.protocol.slo;
+pub(crate) fn slo(protocol: &Protocol) -> String {
+    let slo = &protocol.slo;
     let limits = [
         ("TTFT", slo.ttft_p95_s),
         ("TPOT", slo.tpot_p95_s),

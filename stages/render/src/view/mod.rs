@@ -125,3 +125,37 @@ fn banner(params: &Params, inputs: &Inputs) -> String {
     let backend = answer::backend_words(params);
     format!("every performance figure here is {provenance}{but}: {backend}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{fidelity, measurement, params};
+
+    #[test]
+    fn banner_names_the_figures_of_another_origin() {
+        let mut inputs = measurement();
+        let said = banner(&params(), &inputs);
+        assert!(
+            said.starts_with("every performance figure here is measured: "),
+            "{said}"
+        );
+        inputs.fidelity = vec![fidelity("ttft", "p50", 0.011, 0.0123)];
+        let said = banner(&params(), &inputs);
+        assert!(
+            said.contains("measured, but for the simulated side of"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn measured_figures_are_not_said_to_be_simulated() {
+        let facts = method::facts(&params(), &measurement());
+        let limits = facts.iter().find(|fact| fact.what == "limits").unwrap();
+        assert!(limits.text.contains("measured on a real server"));
+        assert!(!facts.iter().any(|fact| fact.text.contains("simulator")));
+        assert!(
+            !facts.iter().any(|fact| fact.what == "seeds"),
+            "nothing was searched"
+        );
+    }
+}
