@@ -33,8 +33,16 @@ pub(crate) fn lines(of: &Measurement, alone: bool, paint: Paint) -> Vec<(&'stati
         "latency",
         row(["p50 [95 % interval]", "p95", p99].map(str::to_owned)),
     ));
-    for (label, latency) in [("TTFT", &of.ttft), ("TPOT", &of.tpot), ("E2E", &of.e2e)] {
+    let latencies = [("TTFT", &of.ttft), ("TPOT", &of.tpot), ("E2E", &of.e2e)];
+    for (label, latency) in latencies {
         lines.push((label, row(percentiles(latency))));
+    }
+    let beyond = latencies
+        .iter()
+        .any(|(_, latency)| reached_by_failures(latency));
+    if beyond {
+        let text = "> x: failed requests reach it; x is that of the finished ones";
+        lines.push(("", text.to_owned()));
     }
     if of.n < P99_FROM {
         lines.push((
@@ -43,12 +51,13 @@ pub(crate) fn lines(of: &Measurement, alone: bool, paint: Paint) -> Vec<(&'stati
         ));
     }
     let rates = [
-        (of.tok_s, "tokens/s"),
-        (of.rps, "requests/s"),
-        (of.goodput_rps, "requests/s within the objectives"),
+        ("", of.tok_s, "tokens/s"),
+        ("", of.rps, "requests/s"),
+        ("goodput ", of.goodput_rps, "requests/s"),
     ];
     let rates = rates.into_iter();
-    let rates = rates.filter_map(|(rate, unit)| Some(format!("{} {unit}", short(rate?))));
+    let rates =
+        rates.filter_map(|(name, rate, unit)| Some(format!("{name}{} {unit}", short(rate?))));
     lines.push(("rates", rates.collect::<Vec<_>>().join(", ")));
     lines.extend(of.started_at.clone().map(|at| ("measured at", at)));
     lines.retain(|(_, text)| !text.is_empty());
@@ -66,6 +75,13 @@ fn outcome(of: &Measurement, paint: Paint) -> String {
 
 fn percentiles(latency: &Latency) -> [String; 3] {
     [latency.p50, latency.p95, latency.p99].map(|estimate| percentile(&estimate))
+}
+
+fn reached_by_failures(latency: &Latency) -> bool {
+    let reached = |of: Estimate| of.value_s.is_none() && of.finished_s.is_some();
+    [latency.p50, latency.p95, latency.p99]
+        .into_iter()
+        .any(reached)
 }
 
 /// A value with its interval, in the unit that fits the value; `> x` where failed requests reach
@@ -182,6 +198,8 @@ mod tests {
     fn small_and_void_measurements_say_so_by_name() {
         let void = Measurement {
             n: 40,
+            n_ok: 28,
+            statuses: Some("ok 28, stream_cut 12".to_owned()),
             outcome: Outcome::TooManyErrors,
             reason: Some("12 of 40 requests (30.0 %) failed, and 5.0 % may".to_owned()),
             goodput_rps: None,
