@@ -127,7 +127,7 @@ mod tests {
     use sbt_schemas::{Provenance, Summary};
 
     use super::*;
-    use crate::samples::{fidelity, measurement, params};
+    use crate::samples::{fidelity, measurement, params, part};
 
     fn drawn(inputs: &Inputs) -> BTreeMap<String, String> {
         let params = params();
@@ -167,6 +167,15 @@ mod tests {
         assert_eq!(page.matches("<svg").count(), 4);
         assert!(page.contains("unexpected end | of stream"));
         assert!(files["report.md"].contains("unexpected end \\| of stream"));
+    }
+
+    #[test]
+    fn inferred_parts_are_stamped_so() {
+        let mut inputs = measurement();
+        inputs.attribution = vec![part("measured")];
+        assert!(drawn(&inputs)["plots/tail.svg"].contains(">MEASURED<"));
+        inputs.attribution = vec![part("inferred")];
+        assert!(drawn(&inputs)["plots/tail.svg"].contains(">INFERRED<"));
     }
 
     #[test]

@@ -103,6 +103,13 @@ impl Inputs {
         first.or(second).unwrap_or(Provenance::Inferred)
     }
 
+    /// Whether the parts of E2E are inferred from what the client saw, for want of the server's own
+    /// word.
+    pub(crate) fn infers_parts(&self) -> bool {
+        let mut parts = self.attribution.iter().map(|row| row.provenance);
+        parts.any(|provenance| provenance == Provenance::Inferred)
+    }
+
     /// The baseline among the finalists.
     pub(crate) fn baseline(&self) -> Option<&CandidateRow> {
         self.candidates.iter().find(|row| row.sampler == "baseline")

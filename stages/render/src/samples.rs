@@ -1,6 +1,6 @@
 //! Tables for tests.
 
-use sbt_schemas::{FidelityRow, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
+use sbt_schemas::{AttributionRow, FidelityRow, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -62,6 +62,18 @@ pub(crate) fn fidelity(
             "config_id": "id", "config_name": "endpoint", "metric": metric,
             "statistic": statistic, "source": "analytic", "simulated": simulated,
             "measured": measured, "error": simulated / measured - 1.0, "n": 190,
+        }),
+        &json!({}),
+    )
+}
+
+/// All of E2E in one part.
+pub(crate) fn part(provenance: &str) -> AttributionRow {
+    row(
+        json!({
+            "config_id": "id", "config_name": "endpoint", "population": "all",
+            "component": "decode", "seconds": 1.0, "share": 1.0, "n": 3,
+            "provenance": provenance,
         }),
         &json!({}),
     )

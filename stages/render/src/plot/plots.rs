@@ -34,8 +34,9 @@ pub(crate) struct Plots {
 #[derive(Serialize)]
 pub(crate) struct Drawn {
     file: String,
-    pub(crate) svg: String,
-    pub(crate) caption: &'static str,
+    svg: String,
+    /// Empty where the plot above says it.
+    caption: &'static str,
 }
 
 impl Plots {
@@ -49,12 +50,17 @@ impl Plots {
                 Vec::new()
             });
         }
+        let parts = if inputs.infers_parts() {
+            "INFERRED"
+        } else {
+            stamp
+        };
         let drawn = |has_content: bool, plot: &dyn Fn() -> Result<String, RenderError>| {
             has_content.then(plot).transpose()
         };
         Ok(Self {
             pareto: drawn(inputs.decides(), &|| pareto(params, inputs, stamp))?,
-            tail: drawn(!inputs.attribution.is_empty(), &|| tail(inputs, stamp))?,
+            tail: drawn(!inputs.attribution.is_empty(), &|| tail(inputs, parts))?,
             trace: drawn(!inputs.trace.is_empty(), &|| search_trace(inputs, stamp))?,
             fidelity: fidelity(&inputs.fidelity, "SIMULATED AGAINST MEASURED")?,
             not_drawn: (trials.len() > DRAWN).then(|| {
@@ -111,11 +117,13 @@ fn of_trial(number: usize, trial: &TrialRow, inputs: &Inputs) -> Result<Vec<Draw
             })
         })
         .collect();
-    for (name, svg) in telemetry(&trial.trial_key, &inputs.telemetry, &id("server"), &stamp)? {
+    let strips = telemetry(&trial.trial_key, &inputs.telemetry, &id("server"), &stamp)?;
+    for (i, (name, svg)) in strips.into_iter().enumerate() {
+        let caption = "What the server showed of itself during the trial.";
         drawn.push(Drawn {
             file: format!("{stem}-{name}"),
             svg,
-            caption: "What the server showed of itself during the trial.",
+            caption: if i == 0 { caption } else { "" },
         });
     }
     Ok(drawn)

@@ -107,7 +107,7 @@ fn figures(params: &Params, row: &TrialRow) -> Vec<Fact> {
     let limits = params.protocol.as_ref().map(slo);
     let limits = match limits.as_deref() {
         Some("") => "; no objective is set".to_owned(),
-        Some(limits) => format!(" with {limits}"),
+        Some(limits) => format!("; the objective is {limits}"),
         None => String::new(),
     };
     let share = row.slo_share.map_or(String::new(), |share| {
@@ -143,7 +143,7 @@ fn conditions(row: &TrialRow, inputs: &Inputs) -> Vec<Fact> {
     let lag = row.lag_p50_s.map(|p50| {
         let known = |value: Option<f64>| value.map_or(NOTHING.to_owned(), format::seconds);
         format!(
-            "{} at the median, {} at p99, {} at most behind the schedule",
+            "{} behind the schedule at the median, {} at p99, {} at most",
             format::seconds(p50),
             known(row.lag_p99_s),
             known(row.lag_max_s)

@@ -48,6 +48,8 @@ pub(crate) struct View {
     pub(crate) samplers_say: String,
     pub(crate) cards: Vec<Card>,
     pub(crate) tail: Vec<tables::TailView>,
+    /// Whether its parts are inferred.
+    pub(crate) infers_parts: bool,
     pub(crate) comparison: Vec<tables::ComparisonView>,
     pub(crate) stability: Vec<tables::StabilityView>,
     pub(crate) quality: Vec<tables::QualityView>,
@@ -90,6 +92,7 @@ impl View {
             samplers_say: samplers::comparison(inputs),
             cards,
             tail: tables::tail(inputs),
+            infers_parts: inputs.infers_parts(),
             comparison: tables::comparison(inputs),
             stability: tables::stability(inputs),
             quality: tables::quality(inputs),
@@ -110,6 +113,9 @@ fn banner(params: &Params, inputs: &Inputs) -> String {
     if trial.is_some_and(|trial| trial != provenance) {
         but.push(format!("those under “{}”", measured::heading(inputs)));
     }
+    if inputs.infers_parts() {
+        but.push("the parts of E2E, which are inferred".to_owned());
+    }
     if !inputs.fidelity.is_empty() {
         let side = match provenance {
             Provenance::Measured => "simulated",
@@ -120,7 +126,7 @@ fn banner(params: &Params, inputs: &Inputs) -> String {
     let but = if but.is_empty() {
         String::new()
     } else {
-        format!(", but for {}", but.join(" and "))
+        format!(", but for {}", but.join(", and "))
     };
     let backend = answer::backend_words(params);
     format!("every performance figure here is {provenance}{but}: {backend}")
@@ -129,7 +135,7 @@ fn banner(params: &Params, inputs: &Inputs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{fidelity, measurement, params};
+    use crate::samples::{fidelity, measurement, params, part};
 
     #[test]
     fn banner_names_the_figures_of_another_origin() {
@@ -139,12 +145,12 @@ mod tests {
             said.starts_with("every performance figure here is measured: "),
             "{said}"
         );
+        inputs.attribution = vec![part("inferred")];
         inputs.fidelity = vec![fidelity("ttft", "p50", 0.011, 0.0123)];
         let said = banner(&params(), &inputs);
-        assert!(
-            said.contains("measured, but for the simulated side of"),
-            "{said}"
-        );
+        let but =
+            "measured, but for the parts of E2E, which are inferred, and the simulated side of";
+        assert!(said.contains(but), "{said}");
     }
 
     #[test]
