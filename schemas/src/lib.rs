@@ -31,7 +31,9 @@ pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
-pub use summary::{Effect, PlanSummary, Recommendation, SamplerSummary, Summary};
+pub use summary::{
+    Effect, Estimate, Latency, Measurement, PlanSummary, Recommendation, SamplerSummary, Summary,
+};
 pub use table::{Column, TableError, TableSpec, unit};
 pub use telemetry::TelemetryRow;
 pub use trace::TraceRow;

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Provenance, Verdict};
+use crate::{Outcome, Provenance, Verdict};
 
-/// The decision of a pipeline in one document: `summary.json`.
+/// What a pipeline decided or measured in one document: `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Pipeline.
@@ -14,7 +14,7 @@ pub struct Summary {
     pub provenance: Provenance,
     /// Backend in words: kind, server, model, GPU.
     pub backend: String,
-    /// Name of the baseline.
+    /// Name of the baseline; empty without one.
     pub baseline: String,
     /// What to deploy; null when nothing is feasible.
     pub recommended: Option<Recommendation>,
@@ -26,6 +26,8 @@ pub struct Summary {
     pub plan: Option<PlanSummary>,
     /// What each sampler found.
     pub samplers: Vec<SamplerSummary>,
+    /// The trials of a pipeline that measures and decides nothing; empty for a decision.
+    pub measurements: Vec<Measurement>,
 }
 
 /// A configuration to deploy.
@@ -88,4 +90,67 @@ pub struct SamplerSummary {
     pub feasible: u64,
     /// Hypervolume at the end; null without a baseline.
     pub hypervolume: Option<f64>,
+}
+
+/// One trial of a measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Measurement {
+    /// Name of the configuration.
+    pub config_name: String,
+    /// Which draw of the workload was served.
+    pub draw: u64,
+    /// Factor on the arrival rate of the workload.
+    pub rate_scale: f64,
+    /// Where the numbers come from.
+    pub provenance: Provenance,
+    /// When it was measured, RFC 3339 UTC; null when simulated.
+    pub started_at: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, when not `ok`.
+    pub reason: Option<String>,
+    /// Requests in the measured part.
+    pub n: u64,
+    /// Of these, finished.
+    pub n_ok: u64,
+    /// Requests by how they ended, as `ok 190, stream_cut 10`.
+    pub statuses: Option<String>,
+    /// Time to first token, from the intended send.
+    pub ttft: Latency,
+    /// Time per output token after the first.
+    pub tpot: Latency,
+    /// End-to-end latency, from the intended send.
+    pub e2e: Latency,
+    /// Output tokens per second.
+    pub tok_s: Option<f64>,
+    /// Finished requests per second.
+    pub rps: Option<f64>,
+    /// Finished requests per second that met every service-level objective.
+    pub goodput_rps: Option<f64>,
+    /// Share of requests that met every service-level objective; failures miss.
+    pub slo_share: Option<f64>,
+}
+
+/// Percentiles of one latency; failed requests stand above every value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Median.
+    pub p50: Estimate,
+    /// 95th percentile.
+    pub p95: Estimate,
+    /// 99th percentile.
+    pub p99: Estimate,
+}
+
+/// One statistic of a latency, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The value; null when failed requests reach it, or nothing finished.
+    pub value_s: Option<f64>,
+    /// Lower bound of its 95 % interval.
+    pub lo_s: Option<f64>,
+    /// Upper bound of its 95 % interval; null when there are too few requests for one.
+    pub hi_s: Option<f64>,
+    /// The same statistic of the finished requests alone, whatever failed.
+    pub finished_s: Option<f64>,
 }

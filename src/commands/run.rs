@@ -17,7 +17,7 @@ use crate::commands::stored::{open_log, open_store};
 use crate::environment::Environment;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::terminal::closing;
+use crate::terminal::closing::closing;
 use crate::terminal::reporter::{JsonReporter, TerminalReporter};
 use crate::terminal::style::Paint;
 
@@ -210,7 +210,7 @@ fn say(
     let mut out = io::stdout().lock();
     if let Some(summary) = read_summary(&results.join("summary.json")) {
         let paint = Paint::new(environment.colour_out);
-        out.write_all(closing::decision(&summary, paint).as_bytes())?;
+        out.write_all(closing(&summary, paint).as_bytes())?;
     }
     let report: PathBuf = results.join("report.html");
     let shown = if report.exists() {
@@ -222,7 +222,7 @@ fn say(
     Ok(())
 }
 
-/// The decision, when the pipeline renders one.
+/// What was decided or measured, when the pipeline renders it.
 fn read_summary(path: &Path) -> Option<Summary> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }

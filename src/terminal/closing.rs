@@ -4,31 +4,48 @@ use std::fmt::Write;
 
 use sbt_schemas::{Effect, Summary, Verdict};
 
+use crate::terminal::measurement;
 use crate::terminal::number::{percent, short};
 use crate::terminal::style::Paint;
 
-/// The decision as text.
-pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
+/// What was decided, or measured, as text.
+pub(crate) fn closing(summary: &Summary, paint: Paint) -> String {
     let mut out = format!(
         "\n{} ({}: {})\n",
         paint.bold(&summary.pipeline),
         paint.yellow(&summary.provenance.to_string()),
         summary.backend
     );
+    if summary.measurements.is_empty() {
+        decision(&mut out, summary, paint);
+    }
+    let alone = summary.measurements.len() == 1;
+    for measurement in &summary.measurements {
+        for (label, text) in measurement::lines(measurement, alone, paint) {
+            line(&mut out, label, &text);
+        }
+    }
+    for (i, text) in gates(summary, paint).iter().enumerate() {
+        line(&mut out, if i == 0 { "gates" } else { "" }, text);
+    }
+    out
+}
+
+fn decision(out: &mut String, summary: &Summary, paint: Paint) {
     match &summary.recommended {
         Some(recommended) => {
-            line(&mut out, "deploy", &paint.bold(&recommended.command));
-            line(&mut out, "why", &recommended.why);
+            line(out, "deploy", &paint.bold(&recommended.command));
+            line(out, "why", &recommended.why);
         }
         None => line(
-            &mut out,
+            out,
             "deploy",
             "nothing: no configuration kept every constraint",
         ),
     }
     for (i, effect) in summary.effects.iter().enumerate() {
         let label = if i == 0 { "against baseline" } else { "" };
-        line(&mut out, label, &effect_text(effect, paint));
+        line(out, label, &effect_text(effect, paint));
     }
     if let Some(plan) = &summary.plan {
         let known = |value: Option<f64>| value.map_or("unknown".to_owned(), short);
@@ -41,12 +58,8 @@ pub(crate) fn decision(summary: &Summary, paint: Paint) -> String {
             plan.cost_usd_month
                 .map_or("unknown".to_owned(), |v| format!("{v:.0}")),
         );
-        line(&mut out, "plan", &text);
+        line(out, "plan", &text);
     }
-    for (i, text) in gates(summary, paint).iter().enumerate() {
-        line(&mut out, if i == 0 { "gates" } else { "" }, text);
-    }
-    out
 }
 
 fn line(out: &mut String, label: &str, text: &str) {

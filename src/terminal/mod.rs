@@ -2,6 +2,7 @@
 
 pub(crate) mod closing;
 pub(crate) mod grid;
+pub(crate) mod measurement;
 pub(crate) mod number;
 pub(crate) mod reporter;
 pub(crate) mod style;

@@ -3,8 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::decision::{SMALL, small_decision};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Outcome, Sandbox};
 
 const FLAGS: &[&str] = &[
     "--headless",
@@ -18,9 +20,64 @@ const FLAGS: &[&str] = &[
     "--virtual-time-budget=2000",
 ];
 
-/// Loads a page at a width and returns its document after a script has measured it.
-fn measured(sandbox: &Sandbox, width: u32) -> Option<String> {
-    let report = sandbox.read("results/agent_like/report.html");
+/// A measurement: trials that are reported, and nothing to decide. Some run out of time.
+const MEASUREMENT: &str = r#"
+name = "seen"
+
+[params.backend]
+kind = "simulator"
+server = "vllm"
+model = "llama-3.1-8b"
+gpu = "l40s"
+gpus = 1
+
+[params.protocol]
+warmup_requests = 20
+client = { timeout_s = 8.5 }
+slo = { ttft_p95_s = 1.0 }
+
+[params.profile]
+category = "chat"
+arrival = { kind = "poisson", rps = 14.0 }
+prompt_tokens = { kind = "fixed", value = 512.0 }
+output_tokens = { kind = "lognormal", mean = 128.0, p95 = 300.0 }
+
+[stages.workload]
+uses = "workload"
+with = { profile = "${params.profile}", requests = 240, draws = 1, seed = 7 }
+
+[stages.measure]
+uses = "trials"
+inputs = { workload = "workload" }
+[stages.measure.with]
+backend = "${params.backend}"
+protocol = "${params.protocol}"
+configs = [{ name = "endpoint" }]
+
+[stages.report]
+uses = "render"
+[stages.report.inputs]
+workload = "workload"
+trials = "measure.trials"
+requests = "measure.requests"
+candidates = "measure.candidates"
+attribution = "measure.attribution"
+[stages.report.with]
+backend = "${params.backend}"
+protocol = "${params.protocol}"
+"#;
+
+fn measurement() -> (Sandbox, Outcome) {
+    let sandbox = Sandbox::new();
+    sandbox.write("seen.toml", MEASUREMENT);
+    let outcome = sandbox.run(&["run", "seen.toml"]);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    (sandbox, outcome)
+}
+
+/// Loads a pipeline's report at a width and returns its document after a script has measured it.
+fn measured(sandbox: &Sandbox, pipeline: &str, width: u32) -> Option<String> {
+    let report = sandbox.read(&format!("results/{pipeline}/report.html"));
     let probe = "<script>const d=document.documentElement;\
         d.dataset.wide=d.scrollWidth>d.clientWidth;\
         d.dataset.loads=performance.getEntriesByType('resource').length;\
@@ -49,7 +106,7 @@ fn report_in_chromium_fits_phone_and_desk_and_loads_nothing() {
     let sandbox = small_decision();
     sandbox.run(SMALL);
     for width in [500, 1200] {
-        let Some(document) = measured(&sandbox, width) else {
+        let Some(document) = measured(&sandbox, "agent_like", width) else {
             return;
         };
         assert!(
@@ -62,6 +119,78 @@ fn report_in_chromium_fits_phone_and_desk_and_loads_nothing() {
             "three plots are drawn at {width}"
         );
     }
+}
+
+#[test]
+fn measurement_in_chromium_fits_phone_and_desk_and_loads_nothing() {
+    let (sandbox, _) = measurement();
+    for width in [500, 1200] {
+        let Some(document) = measured(&sandbox, "seen", width) else {
+            return;
+        };
+        assert!(
+            document.contains("data-wide=\"false\""),
+            "scrolls sideways at {width}"
+        );
+        assert!(document.contains("data-loads=\"0\""), "loads something");
+        assert!(
+            document.contains("data-plots=\"3\""),
+            "latency over time, its distribution and its parts are drawn at {width}"
+        );
+    }
+}
+
+#[test]
+fn measurement_is_told_without_a_decision() {
+    let (sandbox, outcome) = measurement();
+    for word in [
+        "simulated",
+        "timeout_total",
+        "TTFT",
+        "ms [",
+        "> ",
+        "requests/s",
+        "report.html",
+    ] {
+        assert!(
+            outcome.stdout.contains(word),
+            "`{word}` is missing\n{outcome}"
+        );
+    }
+    assert!(!outcome.stdout.contains("deploy"), "{outcome}");
+    let report = sandbox.read("results/seen/report.md");
+    assert!(report.contains("| timeout_total |"), "{report}");
+    assert!(!report.contains("baseline"), "{report}");
+    for absent in [
+        "comparison.md",
+        "stability.md",
+        "capacity_plan.md",
+        "plots/pareto.svg",
+    ] {
+        let path = sandbox.path(&format!("results/seen/{absent}"));
+        assert!(!path.exists(), "{absent} has no content here");
+    }
+    let summary: Value = serde_json::from_str(&sandbox.read("results/seen/summary.json")).unwrap();
+    let only = &summary["measurements"][0];
+    assert_eq!(only["n"], 220);
+    assert!(only["e2e"]["p99"]["value_s"].is_null(), "failures reach it");
+    assert!(only["e2e"]["p99"]["finished_s"].is_number());
+}
+
+#[test]
+fn report_on_nothing_says_what_to_wire() {
+    let sandbox = Sandbox::new();
+    let (head, _) = MEASUREMENT
+        .split_once("trials = \"measure.trials\"")
+        .unwrap();
+    let (_, tail) = MEASUREMENT.split_once("[stages.report.with]").unwrap();
+    sandbox.write("seen.toml", &format!("{head}[stages.report.with]{tail}"));
+    let outcome = sandbox.run(&["run", "seen.toml"]);
+    assert_eq!(outcome.code, Some(1), "{outcome}");
+    assert!(
+        outcome.stderr.contains("`trials` for a measurement"),
+        "{outcome}"
+    );
 }
 
 #[test]

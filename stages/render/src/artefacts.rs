@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::inputs::Inputs;
 use crate::params::Params;
-use crate::plot;
+use crate::plot::{Drawn, Plots};
 use crate::templates::fill;
-use crate::view::{View, summary};
+use crate::view::{TrialView, View, summary};
 
 /// Every template's text: what the artefacts depend on besides tables and parameters.
 pub(crate) const TEMPLATES: &[&str] = &[
@@ -24,9 +24,11 @@ pub(crate) const TEMPLATES: &[&str] = &[
     include_str!("../templates/pareto.svg.hbs"),
     include_str!("../templates/tail.svg.hbs"),
     include_str!("../templates/search_trace.svg.hbs"),
+    include_str!("../templates/chart.svg.hbs"),
 ];
 
-/// Everything that the results folder holds besides the tables, by path.
+/// Everything that the results folder holds besides the tables, by path. What the inputs have
+/// nothing for is left out.
 pub(crate) fn all(
     pipeline: &str,
     params: &Params,
@@ -34,26 +36,33 @@ pub(crate) fn all(
     server: &ServerSpec,
 ) -> Result<BTreeMap<String, Vec<u8>>, RenderError> {
     let view = View::new(pipeline, params, inputs, server);
-    let summary = summary(pipeline, params, inputs);
-    let mut files: BTreeMap<String, String> = BTreeMap::new();
-    let pareto = plot::pareto(params, inputs, &view.label)?;
-    let tail = plot::tail(inputs, &view.label)?;
-    let trace = plot::search_trace(inputs, &view.label)?;
+    let plots = Plots::draw(params, inputs, &view)?;
     let page = Page {
         view: &view,
-        pareto: &pareto,
-        tail: &tail,
-        trace: &trace,
+        pareto: plots.pareto.as_deref(),
+        tail: plots.tail.as_deref(),
+        trace: plots.trace.as_deref(),
+        fidelity: plots.fidelity.as_deref(),
+        trials: view
+            .trials
+            .iter()
+            .zip(&plots.trials)
+            .map(TrialPage::of)
+            .collect(),
+        not_drawn: plots.not_drawn.as_deref(),
     };
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert("report.html".to_owned(), fill("report.html", &page)?);
-    for name in [
-        "report.md",
-        "comparison.md",
-        "stability.md",
-        "capacity_plan.md",
-        "README_snippet.md",
+    for (name, has_content) in [
+        ("report.md", true),
+        ("README_snippet.md", true),
+        ("comparison.md", view.decides),
+        ("stability.md", !view.stability.is_empty()),
+        ("capacity_plan.md", !view.plan.is_empty()),
     ] {
-        files.insert(name.to_owned(), fill(name, &view)?);
+        if has_content {
+            files.insert(name.to_owned(), fill(name, &view)?);
+        }
     }
     for card in &view.cards {
         let stem = format!("cards/{:02}-{}", card.place, card.name);
@@ -67,10 +76,9 @@ pub(crate) fn all(
             fill("deploy.sh", &view)?,
         );
     }
-    files.insert("plots/pareto.svg".to_owned(), pareto);
-    files.insert("plots/tail.svg".to_owned(), tail);
-    files.insert("plots/search_trace.svg".to_owned(), trace);
+    let summary = summary(pipeline, params, inputs);
     files.insert("summary.json".to_owned(), pretty(&json!(summary)));
+    files.extend(plots.into_files());
     Ok(files
         .into_iter()
         .map(|(path, text)| (path, text.into_bytes()))
@@ -81,9 +89,25 @@ pub(crate) fn all(
 #[derive(Serialize)]
 struct Page<'a> {
     view: &'a View,
-    pareto: &'a str,
-    tail: &'a str,
-    trace: &'a str,
+    pareto: Option<&'a str>,
+    tail: Option<&'a str>,
+    trace: Option<&'a str>,
+    fidelity: Option<&'a str>,
+    trials: Vec<TrialPage<'a>>,
+    not_drawn: Option<&'a str>,
+}
+
+/// A trial with its plots.
+#[derive(Serialize)]
+struct TrialPage<'a> {
+    view: &'a TrialView,
+    plots: &'a [Drawn],
+}
+
+impl<'a> TrialPage<'a> {
+    fn of((view, plots): (&'a TrialView, &'a Vec<Drawn>)) -> Self {
+        Self { view, plots }
+    }
 }
 
 fn with_label(mut card: Value, view: &View) -> Value {
@@ -96,4 +120,95 @@ fn with_label(mut card: Value, view: &View) -> Value {
 
 fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use sbt_schemas::{Provenance, Summary};
+
+    use super::*;
+    use crate::samples::{fidelity, measurement, params, part};
+
+    fn drawn(inputs: &Inputs) -> BTreeMap<String, String> {
+        let params = params();
+        let server = params.backend.server().unwrap();
+        let files = all("measure", &params, inputs, server).unwrap();
+        let texts = files.into_iter();
+        texts
+            .map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn measurement_has_what_it_has_content_for() {
+        let files = drawn(&measurement());
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "README_snippet.md",
+                "plots/01-endpoint-ecdf.svg",
+                "plots/01-endpoint-latency.svg",
+                "plots/01-endpoint-memory.svg",
+                "plots/01-endpoint-requests.svg",
+                "report.html",
+                "report.md",
+                "summary.json",
+            ]
+        );
+        for (name, text) in &files {
+            assert!(text.to_lowercase().contains("measured"), "{name}");
+            assert!(
+                !text.contains("recommended.") && !text.contains("NaN"),
+                "{name}"
+            );
+        }
+        let page = &files["report.html"];
+        assert_eq!(page.matches("<svg").count(), 4);
+        assert!(page.contains("unexpected end | of stream"));
+        assert!(files["report.md"].contains("unexpected end \\| of stream"));
+    }
+
+    #[test]
+    fn inferred_parts_are_stamped_so() {
+        let mut inputs = measurement();
+        inputs.attribution = vec![part("measured")];
+        assert!(drawn(&inputs)["plots/tail.svg"].contains(">MEASURED<"));
+        inputs.attribution = vec![part("inferred")];
+        assert!(drawn(&inputs)["plots/tail.svg"].contains(">INFERRED<"));
+    }
+
+    #[test]
+    fn summary_of_a_measurement_has_its_trials() {
+        let files = drawn(&measurement());
+        let summary: Summary = serde_json::from_str(&files["summary.json"]).unwrap();
+        assert_eq!(summary.provenance, Provenance::Measured);
+        let [only] = &summary.measurements[..] else {
+            panic!("{} measurements", summary.measurements.len());
+        };
+        assert_eq!((only.n, only.n_ok), (200, 190));
+        assert_eq!(only.ttft.p50.value_s, Some(0.0123));
+        assert_eq!(
+            (only.ttft.p99.value_s, only.ttft.p99.finished_s),
+            (None, Some(0.21))
+        );
+    }
+
+    #[test]
+    fn fidelity_is_a_table_and_a_scatter() {
+        let mut inputs = measurement();
+        inputs.fidelity = vec![
+            fidelity("ttft", "p50", 0.011, 0.0123),
+            fidelity("tok_s", "value", 900.0, 812.0),
+        ];
+        let files = drawn(&inputs);
+        let page = &files["report.html"];
+        assert!(page.contains("Simulated against measured"));
+        assert!(page.contains("<code>ttft_p50_s</code>") && page.contains("-10.6 %"));
+        let scatter = &files["plots/fidelity.svg"];
+        assert!(
+            scatter.contains(">1 pair<"),
+            "tokens/s stand in no plane of seconds"
+        );
+    }
 }

@@ -9,8 +9,9 @@ pub(crate) const NOTHING: &str = "–";
 pub(crate) fn metric(name: &str, value: f64) -> String {
     match unit(name) {
         Some("s") => seconds(value),
-        Some("fraction") => format!("{:.2} %", value * 100.0),
+        Some("fraction") => share(value),
         Some("MB") => format!("{:.1} GB", value / 1000.0),
+        Some("W") => format!("{} W", digits(value)),
         Some("USD/h") => format!("${value:.2}/h"),
         Some("USD/month") => money(value),
         Some("USD per million output tokens") => format!("${}/Mtok", digits(value)),
@@ -23,6 +24,11 @@ pub(crate) fn metric(name: &str, value: f64) -> String {
 /// A value that may be missing.
 pub(crate) fn maybe(name: &str, value: Option<f64>) -> String {
     value.map_or(NOTHING.to_owned(), |value| metric(name, value))
+}
+
+/// A part of a whole.
+pub(crate) fn share(value: f64) -> String {
+    format!("{:.2} %", value * 100.0)
 }
 
 /// Seconds, or milliseconds below a tenth.
@@ -47,6 +53,12 @@ pub(crate) fn digits(value: f64) -> String {
 /// A whole number, thousands set apart.
 pub(crate) fn count(value: u64) -> String {
     grouped(&value.to_string())
+}
+
+/// How many of something.
+pub(crate) fn counted(n: usize, noun: &str) -> String {
+    let ending = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(n as u64))
 }
 
 /// Dollars without cents.

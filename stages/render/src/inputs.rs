@@ -1,11 +1,12 @@
 use sbt_engine::{Input, StageContext, StageError};
 use sbt_schemas::{
-    AttributionRow, CandidateRow, PlanRow, QualityRow, Row, StabilityRow, TraceRow, VerdictRow,
-    WorkloadRow,
+    AttributionRow, CandidateRow, FidelityRow, PlanRow, Provenance, QualityRow, RequestRow, Row,
+    StabilityRow, TelemetryRow, TraceRow, TrialRow, VerdictRow, WorkloadRow,
 };
 use sbt_trials::Config;
 
-/// The tables that a report is made of.
+/// The tables that a report is made of: those of a decision, of a measurement, or of both.
+#[derive(Default)]
 pub(crate) struct Inputs {
     pub(crate) workload: Vec<WorkloadRow>,
     pub(crate) search: Vec<CandidateRow>,
@@ -16,6 +17,10 @@ pub(crate) struct Inputs {
     pub(crate) quality: Vec<QualityRow>,
     pub(crate) plan: Vec<PlanRow>,
     pub(crate) verdicts: Vec<VerdictRow>,
+    pub(crate) trials: Vec<TrialRow>,
+    pub(crate) requests: Vec<RequestRow>,
+    pub(crate) telemetry: Vec<TelemetryRow>,
+    pub(crate) fidelity: Vec<FidelityRow>,
 }
 
 impl Inputs {
@@ -24,17 +29,33 @@ impl Inputs {
             Input::optional("workload", &WorkloadRow::TABLE),
             Input::optional("search", &CandidateRow::TABLE),
             Input::optional("trace", &TraceRow::TABLE),
-            Input::required("candidates", &CandidateRow::TABLE),
-            Input::required("stability", &StabilityRow::TABLE),
+            Input::optional("candidates", &CandidateRow::TABLE),
+            Input::optional("stability", &StabilityRow::TABLE),
             Input::optional("attribution", &AttributionRow::TABLE),
             Input::optional("quality", &QualityRow::TABLE),
             Input::optional("plan", &PlanRow::TABLE),
             Input::optional("verdicts", &VerdictRow::TABLE),
+            Input::optional("trials", &TrialRow::TABLE),
+            Input::optional("requests", &RequestRow::TABLE),
+            Input::optional("telemetry", &TelemetryRow::TABLE),
+            Input::optional("fidelity", &FidelityRow::TABLE),
         ]
     }
 
     pub(crate) fn read(ctx: &StageContext) -> Result<Self, StageError> {
         let inputs = Self::unchecked(ctx)?;
+        if inputs.candidates.is_empty() && inputs.trials.is_empty() {
+            return Err(StageError::user(
+                "there is nothing to report: wire `candidates` for a decision, or `trials` for a \
+                 measurement, and see that it has rows",
+            ));
+        }
+        if inputs.trials.is_empty() && !(inputs.requests.is_empty() && inputs.telemetry.is_empty())
+        {
+            return Err(StageError::user(
+                "`requests` and `telemetry` are shown with their trials: wire `trials` too",
+            ));
+        }
         for row in &inputs.candidates {
             Config::from_json(&row.config_name, &row.config).map_err(|error| {
                 StageError::user(format!(
@@ -51,13 +72,42 @@ impl Inputs {
             workload: ctx.rows_if_wired("workload")?.unwrap_or_default(),
             search: ctx.rows_if_wired("search")?.unwrap_or_default(),
             trace: ctx.rows_if_wired("trace")?.unwrap_or_default(),
-            candidates: ctx.rows("candidates")?,
-            stability: ctx.rows("stability")?,
+            candidates: ctx.rows_if_wired("candidates")?.unwrap_or_default(),
+            stability: ctx.rows_if_wired("stability")?.unwrap_or_default(),
             attribution: ctx.rows_if_wired("attribution")?.unwrap_or_default(),
             quality: ctx.rows_if_wired("quality")?.unwrap_or_default(),
             plan: ctx.rows_if_wired("plan")?.unwrap_or_default(),
             verdicts: ctx.rows_if_wired("verdicts")?.unwrap_or_default(),
+            trials: ctx.rows_if_wired("trials")?.unwrap_or_default(),
+            requests: ctx.rows_if_wired("requests")?.unwrap_or_default(),
+            telemetry: ctx.rows_if_wired("telemetry")?.unwrap_or_default(),
+            fidelity: ctx.rows_if_wired("fidelity")?.unwrap_or_default(),
         })
+    }
+
+    /// Whether something was to be decided. Candidates that only sum up trials, as a stage of
+    /// listed configurations gives them, are no decision.
+    pub(crate) fn decides(&self) -> bool {
+        !self.stability.is_empty() || self.trials.is_empty()
+    }
+
+    /// Where the numbers come from that the report is about.
+    pub(crate) fn provenance(&self) -> Provenance {
+        let candidate = self.candidates.first().map(|row| row.provenance);
+        let trial = self.trials.first().map(|row| row.provenance);
+        let (first, second) = if self.decides() {
+            (candidate, trial)
+        } else {
+            (trial, candidate)
+        };
+        first.or(second).unwrap_or(Provenance::Inferred)
+    }
+
+    /// Whether the parts of E2E are inferred from what the client saw, for want of the server's own
+    /// word.
+    pub(crate) fn infers_parts(&self) -> bool {
+        let mut parts = self.attribution.iter().map(|row| row.provenance);
+        parts.any(|provenance| provenance == Provenance::Inferred)
     }
 
     /// The baseline among the finalists.

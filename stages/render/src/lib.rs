@@ -8,6 +8,8 @@ mod format;
 mod inputs;
 mod params;
 mod plot;
+#[cfg(test)]
+mod samples;
 mod stage;
 mod templates;
 mod view;

@@ -11,9 +11,10 @@ pub(crate) struct Params {
     pub(crate) title: Option<String>,
     /// What served the requests.
     pub(crate) backend: Backend,
-    /// How every trial was run and judged.
+    /// How every trial was run and judged; when left out, the report does not say.
     #[serde(default)]
-    pub(crate) protocol: Protocol,
-    /// What the decision wanted.
+    pub(crate) protocol: Option<Protocol>,
+    /// What the decision wanted; nothing for a measurement.
+    #[serde(default)]
     pub(crate) goals: Goals,
 }

@@ -20,11 +20,11 @@ impl StageKind for RenderKind {
     }
 
     fn about(&self) -> &'static str {
-        "Writes the report, recommendation cards, plots and deploy files"
+        "Writes the report of a decision or a measurement: page, cards, plots and deploy files"
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> Schema {

@@ -14,7 +14,7 @@ macro_rules! templates {
 static HTML: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    templates!(registry: "report.html", "pareto.svg", "tail.svg", "search_trace.svg");
+    templates!(registry: "report.html", "pareto.svg", "tail.svg", "search_trace.svg", "chart.svg");
     registry
 });
 

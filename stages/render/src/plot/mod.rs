@@ -1,13 +1,16 @@
 //! Plots as SVG: coordinates from here, markup from the templates.
 
+mod chart;
+mod fidelity;
 mod pareto;
+mod plots;
+mod requests;
 mod scale;
 mod tail;
+mod telemetry;
 mod trace;
 
-pub(crate) use pareto::pareto;
-pub(crate) use tail::tail;
-pub(crate) use trace::search_trace;
+pub(crate) use plots::{Drawn, Plots};
 
 use serde::Serialize;
 
@@ -32,6 +35,13 @@ impl Frame {
         right: 704.0,
         top: 34.0,
         bottom: 344.0,
+    };
+
+    /// A flat one, of which several stand above one another.
+    pub(crate) const STRIP: Self = Self {
+        height: 240.0,
+        bottom: 164.0,
+        ..Self::PLOT
     };
 
     /// Height of the tick labels, the axis title and the legend below the plane.

@@ -2,6 +2,8 @@
 const LOG_FROM: f64 = 20.0;
 /// Ticks to aim for.
 const TICKS: f64 = 5.0;
+/// More labels than this would run into one another.
+const MOST_LOG_TICKS: usize = 9;
 /// Room around the values, as a share of their range.
 const ROOM: f64 = 0.06;
 
@@ -78,11 +80,18 @@ impl Scale {
     }
 
     fn log_ticks(&self) -> Vec<f64> {
-        let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-        let all =
-            powers.flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10_f64.powi(power)));
-        all.filter(|value| (self.low..=self.high).contains(value))
-            .collect()
+        let within = |factors: &[f64]| -> Vec<f64> {
+            let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+            let all = powers.flat_map(|power| factors.iter().map(move |f| f * 10_f64.powi(power)));
+            all.filter(|value| (self.low..=self.high).contains(value))
+                .collect()
+        };
+        let fine = within(&[1.0, 2.0, 5.0]);
+        if fine.len() > MOST_LOG_TICKS {
+            within(&[1.0])
+        } else {
+            fine
+        }
     }
 }
 
@@ -104,6 +113,12 @@ mod tests {
                 .ticks()
                 .contains(&10.0)
         );
+    }
+
+    #[test]
+    fn wide_log_scales_have_powers_of_ten_alone() {
+        let ticks = Scale::of([0.004, 60.0], 0.0, 100.0).unwrap().ticks();
+        assert_eq!(ticks.len(), 4, "{ticks:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use sbt_schemas::Provenance;
+use sbt_trials::Protocol;
 use serde::Serialize;
 
 use crate::format;
@@ -7,25 +9,37 @@ use crate::inputs::Inputs;
 use crate::params::Params;
 
 /// Something that a reader must know to trust the figures.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Fact {
     pub(crate) what: String,
     pub(crate) text: String,
 }
 
 pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
+    let decides = |text: &str| {
+        if inputs.decides() {
+            text.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    let protocol = params.protocol.as_ref();
     let facts = [
         ("workload", workload(inputs)),
         ("objectives", objectives(params)),
         ("constraints", params.goals.subject_to.join("; ")),
-        ("client", client(params)),
-        ("service-level objective", slo(params)),
+        ("client", protocol.map_or(String::new(), client)),
+        (
+            "service-level objective",
+            protocol.map_or(String::new(), slo),
+        ),
         (
             "seeds",
-            "Every candidate of the search served the same draw of the workload. The finalists \
-             and the baseline were then measured on fresh draws, common to all of them; only those \
-             figures are reported, with t-intervals over the draws."
-                .to_owned(),
+            decides(
+                "Every candidate of the search served the same draw of the workload. The finalists \
+                 and the baseline were then measured on fresh draws, common to all of them; only \
+                 those figures are reported, with t-intervals over the draws.",
+            ),
         ),
         (
             "latency",
@@ -33,13 +47,8 @@ pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
              percentile that failures reach has no value."
                 .to_owned(),
         ),
-        (
-            "limits",
-            "Performance comes from a simulator with data-sheet constants, not from this \
-             hardware; quality from published effects on other models. Confirm on a real server \
-             before you roll out."
-                .to_owned(),
-        ),
+        ("intervals", intervals(inputs)),
+        ("limits", limits(inputs)),
     ];
     let facts = facts.into_iter().filter(|(_, text)| !text.is_empty());
     facts
@@ -48,6 +57,45 @@ pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
             text,
         })
         .collect()
+}
+
+/// How far the reader may rely on the figures, in a sentence.
+pub(crate) fn trust(inputs: &Inputs) -> &'static str {
+    match inputs.provenance() {
+        Provenance::Measured => "The figures behind it were measured on a real server.",
+        Provenance::Simulated | Provenance::Inferred => {
+            "The figures behind it are not measured: confirm them on a real server before you roll \
+             out."
+        }
+    }
+}
+
+fn intervals(inputs: &Inputs) -> String {
+    if inputs.trials.is_empty() {
+        return String::new();
+    }
+    "Those of single trials are at 95 %, between order statistics for percentiles and over batches \
+     for means. They tell how well one run knows its figure; what differs from run to run is not \
+     in them."
+        .to_owned()
+}
+
+fn limits(inputs: &Inputs) -> String {
+    let performance = match inputs.provenance() {
+        Provenance::Measured => {
+            "Performance was measured on a real server: it holds for that machine, that version \
+             and this workload."
+        }
+        Provenance::Simulated | Provenance::Inferred => {
+            "Performance comes from a simulator with data-sheet constants, not from this hardware. \
+             Confirm on a real server before you roll out."
+        }
+    };
+    if inputs.quality.is_empty() {
+        performance.to_owned()
+    } else {
+        format!("{performance} Quality comes from published effects on other models.")
+    }
 }
 
 fn workload(inputs: &Inputs) -> String {
@@ -62,8 +110,8 @@ fn workload(inputs: &Inputs) -> String {
         rows.iter().map(|row| tokens(row) as f64).sum::<f64>() / count
     };
     format!(
-        "{} draws of {} requests, {} turns per conversation; prompts of {} and answers of {} tokens on average",
-        draws.len(),
+        "{} of {} requests, {} turns per conversation; prompts of {} and answers of {} tokens on average",
+        format::counted(draws.len(), "draw"),
         format::count(rows.len() as u64 / draws.len() as u64),
         format::digits(count / sessions.len() as f64),
         format::digits(mean(|row| row.prompt_tokens)),
@@ -85,20 +133,20 @@ fn objectives(params: &Params) -> String {
     low.chain(high).collect::<Vec<_>>().join(", ")
 }
 
-fn client(params: &Params) -> String {
-    let client = &params.protocol.client;
+fn client(protocol: &Protocol) -> String {
+    let client = &protocol.client;
     let limit = |value: Option<String>| value.unwrap_or_else(|| "no limit".to_owned());
     format!(
         "in flight: {}; time limit: {}; retries: {}; warm-up: {} requests, not counted",
         limit(client.max_in_flight.map(|n| n.to_string())),
         limit(client.timeout_s.map(format::seconds)),
         client.retries,
-        params.protocol.warmup_requests,
+        protocol.warmup_requests,
     )
 }
 
-fn slo(params: &Params) -> String {
-    let slo = &params.protocol.slo;
+pub(crate) fn slo(protocol: &Protocol) -> String {
+    let slo = &protocol.slo;
     let limits = [
         ("TTFT", slo.ttft_p95_s),
         ("TPOT", slo.tpot_p95_s),

@@ -1,11 +1,11 @@
-use sbt_schemas::{PlanSummary, Provenance, Recommendation, Summary};
+use sbt_schemas::{PlanSummary, Recommendation, Summary};
 use serde_json::json;
 
-use super::{answer, effects, samplers};
+use super::{answer, effects, measured, samplers};
 use crate::inputs::Inputs;
 use crate::params::Params;
 
-/// The decision in one document.
+/// What was decided or measured in one document.
 pub(crate) fn summary(
     pipeline: &str,
     params: &Params,
@@ -20,10 +20,7 @@ pub(crate) fn summary(
     });
     Summary {
         pipeline: pipeline.to_owned(),
-        provenance: inputs
-            .candidates
-            .first()
-            .map_or(Provenance::Inferred, |row| row.provenance),
+        provenance: inputs.provenance(),
         backend: params.backend.words(),
         baseline: inputs
             .baseline()
@@ -55,5 +52,6 @@ pub(crate) fn summary(
             cost_usd_month: plan.cost_usd_month,
         }),
         samplers: samplers::numbers(inputs),
+        measurements: measured::numbers(inputs),
     }
 }
