@@ -71,39 +71,40 @@ class Bench:
 
     def compare(self, tools, repeats):
         programs = {sbt: self.sbt} | {tool: peers.installed(tool) for tool in tools}
-        at = server.start(self.sbt, self.work, "0.1,0.02")
         rows = []
-        for tool, program in programs.items():
-            if program:
-                few, many = ([self.run(tool, program, at, Load(), requests) for _ in range(repeats)]
-                             for requests in (FEW, MANY))
-                rows.append(row(few, many))
-        at.stop()
+        with server.serving(self.sbt, self.work, "0.1,0.02") as at:
+            for tool, program in programs.items():
+                if program:
+                    few = self.runs(repeats, tool, program, at, Load(), FEW)
+                    many = self.runs(repeats, tool, program, at, Load(), MANY)
+                    rows.append(row(few, many))
         self.show(rows)
 
     def accuracy(self, repeats):
-        at = server.start(self.sbt, self.work, "0.1,0.02")
-        closed = [self.run(sbt, self.sbt, at, Load(), MANY) for _ in range(repeats)]
-        open_loop = Load(streams=0, rate=200.0, output_tokens=8)
-        paced = [self.run(sbt, self.sbt, at, open_loop, 1000) for _ in range(repeats)]
-        at.stop()
-        self.show([errors("50 streams, 20 ms", closed), errors("200 requests/s", paced)])
+        paced = Load(streams=0, rate=200.0, output_tokens=8)
+        with server.serving(self.sbt, self.work, "0.1,0.02") as at:
+            rows = [
+                errors("50 streams, 20 ms", self.runs(repeats, sbt, self.sbt, at, Load(), MANY)),
+                errors("200 requests/s", self.runs(repeats, sbt, self.sbt, at, paced, 1000)),
+            ]
+        self.show(rows)
 
     def ceiling(self, repeats):
-        at = server.start(self.sbt, self.work, "0,0", ["--events-per-write", "64"])
-        full = Load(streams=16, output_tokens=512)
-        fast = [self.run(sbt, self.sbt, at, full, 2000) for _ in range(repeats)]
-        at.stop()
-        at = server.start(self.sbt, self.work, "1,0.2")
-        wide = [self.run(sbt, self.sbt, at, Load(streams=1000, output_tokens=32), 1000)
-                for _ in range(repeats)]
-        at.stop()
-        tokens = 2000 * full.output_tokens
+        full, requests = Load(streams=16, output_tokens=512), 2000
+        wide = Load(streams=1000, output_tokens=32)
+        with server.serving(self.sbt, self.work, "0,0", ["--events-per-write", "64"]) as at:
+            fast = self.runs(repeats, sbt, self.sbt, at, full, requests)
+        with server.serving(self.sbt, self.work, "1,0.2") as at:
+            many = self.runs(repeats, sbt, self.sbt, at, wide, wide.streams)
+        millions = requests * full.output_tokens / 1e6
         self.show([{
-            "M tokens/CPU-s of the client": tokens / 1e6 / median([run.client_cpu_s for run in fast]),
-            "M tokens/CPU-s of sbt": tokens / 1e6 / median([run.cost.cpu_s for run in fast]),
-            "RSS MiB, 1,000 streams": median([run.cost.rss_mib for run in wide]),
+            "M tokens/CPU-s of the client": millions / median([run.client_cpu_s for run in fast]),
+            "M tokens/CPU-s of sbt": millions / median([run.cost.cpu_s for run in fast]),
+            "RSS MiB at 1,000 streams": median([run.cost.rss_mib for run in many]),
         }])
+
+    def runs(self, repeats, *how):
+        return [self.run(*how) for _ in range(repeats)]
 
     def run(self, tool, program, at, load, requests):
         for left in (tool.NAME, "store"):

@@ -1,8 +1,8 @@
 """The server that all tools are measured against: `sbt serve` with constant times and a truth log."""
 
 import json
-import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ class Server:
     url: str
     model: str
     truth_file: Path
-    process: subprocess.Popen
     read_to: int = 0
 
     @property
@@ -43,19 +42,20 @@ class Server:
         return {record["request_id"]: Truth.of(record) for record in records
                 if sum(count for _, count in record["token_writes"]) == tokens}
 
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
 
-
-def start(sbt, work, times, more=()):
-    """`times` is `TTFT,ITL` in seconds."""
+@contextmanager
+def serving(sbt, work, times, more=()):
+    """A server that ends with the block; `times` is `TTFT,ITL` in seconds."""
     model, truth_file = "llama-3.1-8b", work / "truth.jsonl"
     command = [sbt, "serve", "--json", "--model", model, "--port", "0", "--fixed", times,
                "--truth", str(truth_file), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                start_new_session=True)
-    line = process.stdout.readline()
-    if not line:
-        raise SystemExit(f"the server did not start: {' '.join(map(str, command))}")
-    return Server(json.loads(line)["url"], model, truth_file, process)
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the server did not start: {' '.join(map(str, command))}")
+        yield Server(json.loads(line)["url"], model, truth_file)
+    finally:
+        process.terminate()
+        process.wait()
