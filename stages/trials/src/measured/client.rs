@@ -45,6 +45,8 @@ pub(crate) struct Measurement {
     /// Share of one core that the client used.
     pub(crate) client_cpu: f64,
     pub(crate) wall_s: f64,
+    /// Tokens that the server adds to every prompt: its template, which its cache keeps.
+    pub(crate) frame_tokens: u64,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -59,11 +61,12 @@ pub(crate) fn measure(
     salt: &str,
 ) -> Result<Result<Measurement, Ending>, StageError> {
     let begun = Instant::now();
-    let limits = limits(&protocol.client, draw);
+    let mut limits = limits(&protocol.client, draw);
     let probe = match probe(trials, &ready.target, &limits)? {
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
+    limits.reuse = probe.keeps_connections;
     let target = &probe.target;
     let side = calls(target)?;
     let mut warnings = Vec::new();
@@ -90,6 +93,7 @@ pub(crate) fn measure(
         client_cpu: seen.client_cpu_s / ended_s,
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),
+        frame_tokens: probe.vocabulary.frame_tokens.into(),
         wall_s: begun.elapsed().as_secs_f64(),
         warnings,
     }))
@@ -186,6 +190,7 @@ fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
             AtCap::Shed => ClientAtCap::Shed,
         },
         open_before: draw.sessions().min(client.max_in_flight.unwrap_or(u64::MAX)).min(MOST_OPEN),
+        reuse: true,
         connect_timeout_s: Some(client.connect_timeout_s),
         ttft_timeout_s: client.ttft_timeout_s,
         idle_timeout_s: client.idle_timeout_s,

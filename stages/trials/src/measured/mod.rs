@@ -236,7 +236,7 @@ fn warnings(measured: &Measurement, requests: &[RequestRow], draw: &Draw) -> Vec
     let first = requests.iter().find(|request| !request.warmup);
     let shares = draw.rows.iter().any(|row| row.continues) || shares_prefixes(draw);
     if let Some(cached) = first.and_then(|request| request.cached_tokens)
-        && cached > 0
+        && cached > measured.frame_tokens
         && !shares
     {
         warnings.push(format!(
