@@ -43,7 +43,10 @@ pub(crate) fn of_launched(launched: &LaunchedBackend) -> Identity {
     once(key, || {
         let mut identity = Identity::new();
         if let Ok(server) = ServerSpec::find(&launched.server) {
-            identity.insert("server".to_owned(), format!("{} ({})", server.name, server.digest));
+            identity.insert(
+                "server".to_owned(),
+                format!("{} ({})", server.name, server.digest),
+            );
             let program = program(&server, launched.program.as_deref());
             identity.insert("version".to_owned(), version(&server, program.as_deref()));
         }
