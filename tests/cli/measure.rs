@@ -53,7 +53,8 @@ fn measure(sandbox: &Sandbox, url: &str, sets: &[&str]) -> Outcome {
 
 fn table(sandbox: &Sandbox, reference: &str) -> Vec<Value> {
     let out = sandbox.ok(&["table", reference, "--format", "json"]);
-    serde_json::from_str(&out.stdout).unwrap()
+    let rows = out.stdout.lines();
+    rows.map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
 /// Closed loop, so that the run is short: 4 users, 40 requests of 8 tokens.
@@ -86,7 +87,11 @@ fn healthy_endpoint_is_measured_and_reported() {
         assert_eq!(request["prompt_tokens"], 40);
         assert_eq!(request["itl_s"].as_array().unwrap().len(), 7);
     }
-    assert!(sandbox.read("results/measure/report.html").contains("MEASURED"));
+    assert!(
+        sandbox
+            .read("results/measure/report.html")
+            .contains("MEASURED")
+    );
 }
 
 /// Each fault with the class that its requests must get.
@@ -117,36 +122,50 @@ const FAULTS: &[(&str, &str)] = &[
     ("hang_headers", "timeout_ttft"),
     ("slow_comments", "timeout_ttft"),
     ("hang", "timeout_idle"),
+    ("cut_headers", "stream_cut"),
+    ("slow", "ok"),
 ];
 
 #[test]
 fn every_fault_has_its_class_and_moves_no_percentile() {
-    let sandbox = small_decision();
-    for (fault, class) in FAULTS {
-        let rate = format!("{fault}=0.1");
-        let served = Served::start(&sandbox, &[FIXED, &["--fault", &rate]].concat());
-        let limits = [
-            "params.client.ttft_timeout_s=0.8",
-            "params.client.idle_timeout_s=0.5",
-        ];
-        let outcome = measure(&sandbox, &served.url, &[SHORT, &limits].concat());
-        assert_eq!(outcome.code, Some(0), "{fault}: {outcome}");
-        let requests = table(&sandbox, "measure:measure.requests");
-        let hit = requests.iter().filter(|r| r["status"] != "ok");
-        let hit: Vec<&Value> = hit.collect();
-        if *class == "ok" {
-            assert!(hit.is_empty(), "{fault}: {:?}", hit[0]);
-            continue;
-        }
-        assert!((1..=12).contains(&hit.len()), "{fault}: {}", hit.len());
-        for request in &hit {
-            assert_eq!(request["status"], *class, "{fault}: {request}");
-            assert!(request["e2e_s"].is_null() || *class == "ok_short", "{fault}");
-        }
-        let trial = &table(&sandbox, "measure:measure.trials")[0];
-        let ttft = trial["ttft_ok_p99_s"].as_f64().unwrap();
-        assert!((0.03..0.3).contains(&ttft), "{fault}: {ttft}");
+    // Mostly waits: some at a time.
+    for some in FAULTS.chunks(8) {
+        std::thread::scope(|scope| {
+            for (fault, class) in some {
+                scope.spawn(move || check_fault(fault, class));
+            }
+        });
     }
+}
+
+fn check_fault(fault: &str, class: &str) {
+    let sandbox = small_decision();
+    let rate = format!("{fault}=0.1");
+    let served = Served::start(&sandbox, &[FIXED, &["--fault", &rate]].concat());
+    let limits = [
+        "params.client.ttft_timeout_s=2.0",
+        "params.client.idle_timeout_s=2.0",
+    ];
+    let outcome = measure(&sandbox, &served.url, &[SHORT, &limits].concat());
+    assert_eq!(outcome.code, Some(0), "{fault}: {outcome}");
+    let requests = table(&sandbox, "measure:measure.requests");
+    let hit = requests.iter().filter(|r| r["status"] != "ok");
+    let hit: Vec<&Value> = hit.collect();
+    if class == "ok" {
+        assert!(hit.is_empty(), "{fault}: {:?}", hit[0]);
+        return;
+    }
+    assert!((1..=12).contains(&hit.len()), "{fault}: {}", hit.len());
+    for request in &hit {
+        assert_eq!(request["status"], class, "{fault}: {request}");
+        assert!(
+            request["e2e_s"].is_null() || class == "ok_short",
+            "{fault}: {request}"
+        );
+    }
+    let trial = &table(&sandbox, "measure:measure.trials")[0];
+    let ttft = trial["ttft_ok_p99_s"].as_f64().unwrap();
+    assert!((0.03..1.0).contains(&ttft), "{fault}: {ttft}");
 }
 
 #[test]

@@ -146,10 +146,7 @@ fn assemble(
 }
 
 /// Variables by name; a name that ends with `*` stands for all that begin with it.
-fn passed_on(
-    names: &[String],
-    env: &BTreeMap<String, String>,
-) -> BTreeMap<String, Option<String>> {
+fn passed_on(names: &[String], env: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
     let mut passed = BTreeMap::new();
     for name in names {
         match name.strip_suffix('*') {

@@ -8,6 +8,9 @@ use sbt_trials::Config;
 /// The tables that a report is made of: those of a decision, of a measurement, or of both.
 #[derive(Default)]
 pub(crate) struct Inputs {
+    /// Whether something was to be decided. Candidates that only sum up trials, as a stage of
+    /// listed configurations gives them, are no decision.
+    pub(crate) decides: bool,
     pub(crate) workload: Vec<WorkloadRow>,
     pub(crate) search: Vec<CandidateRow>,
     pub(crate) trace: Vec<TraceRow>,
@@ -43,17 +46,22 @@ impl Inputs {
     }
 
     pub(crate) fn read(ctx: &StageContext) -> Result<Self, StageError> {
-        let inputs = Self::unchecked(ctx)?;
-        if inputs.candidates.is_empty() && inputs.trials.is_empty() {
+        let wired = |input: &str| ctx.tables.contains_key(input);
+        if !wired("candidates") && !wired("trials") {
             return Err(StageError::user(
                 "there is nothing to report: wire `candidates` for a decision, or `trials` for a \
-                 measurement, and see that it has rows",
+                 measurement",
             ));
         }
-        if inputs.trials.is_empty() && !(inputs.requests.is_empty() && inputs.telemetry.is_empty())
-        {
+        if !wired("trials") && (wired("requests") || wired("telemetry")) {
             return Err(StageError::user(
                 "`requests` and `telemetry` are shown with their trials: wire `trials` too",
+            ));
+        }
+        let inputs = Self::unchecked(ctx)?;
+        if !inputs.decides && inputs.trials.is_empty() {
+            return Err(StageError::user(
+                "nothing was measured: `trials` has no rows",
             ));
         }
         for row in &inputs.candidates {
@@ -68,7 +76,9 @@ impl Inputs {
     }
 
     fn unchecked(ctx: &StageContext) -> Result<Self, StageError> {
+        let wired = |input: &str| ctx.tables.contains_key(input);
         Ok(Self {
+            decides: wired("stability") || !wired("trials"),
             workload: ctx.rows_if_wired("workload")?.unwrap_or_default(),
             search: ctx.rows_if_wired("search")?.unwrap_or_default(),
             trace: ctx.rows_if_wired("trace")?.unwrap_or_default(),
@@ -85,17 +95,11 @@ impl Inputs {
         })
     }
 
-    /// Whether something was to be decided. Candidates that only sum up trials, as a stage of
-    /// listed configurations gives them, are no decision.
-    pub(crate) fn decides(&self) -> bool {
-        !self.stability.is_empty() || self.trials.is_empty()
-    }
-
     /// Where the numbers come from that the report is about.
     pub(crate) fn provenance(&self) -> Provenance {
         let candidate = self.candidates.first().map(|row| row.provenance);
         let trial = self.trials.first().map(|row| row.provenance);
-        let (first, second) = if self.decides() {
+        let (first, second) = if self.decides {
             (candidate, trial)
         } else {
             (trial, candidate)

@@ -5,7 +5,7 @@ use sbt_engine::{
 };
 use sbt_schemas::{
     AttributionRow, CandidateRow, Cell, Provenance, QualityRow, RequestRow, Row, StabilityRow,
-    TrialRow, WorkloadRow,
+    TelemetryRow, TrialRow, WorkloadRow,
 };
 use sbt_trials::{Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute};
 use schemars::{Schema, schema_for};
@@ -100,6 +100,7 @@ impl Stage for StabilityStage {
             Output::table(&CandidateRow::TABLE),
             Output::table(&TrialRow::TABLE),
             Output::table(&RequestRow::TABLE),
+            Output::table(&TelemetryRow::TABLE),
             Output::table(&AttributionRow::TABLE),
         ]
     }
@@ -140,6 +141,9 @@ impl Stage for StabilityStage {
             .map(|trial| trial.row.clone())
             .collect();
         ctx.write_rows("trials", &rows)?;
+        let telemetry = trials.iter().flatten().flat_map(|trial| &trial.telemetry);
+        let telemetry: Vec<TelemetryRow> = telemetry.cloned().collect();
+        ctx.write_rows("telemetry", &telemetry)?;
         ctx.write_rows("attribution", &attribute(&requests))?;
         ctx.write_rows("requests", &requests)
     }

@@ -23,13 +23,16 @@ const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// gigabytes is read for it.
 static KNOWN: Mutex<BTreeMap<String, Identity>> = Mutex::new(BTreeMap::new());
 
-fn once(key: String, find: impl FnOnce() -> Identity) -> Identity {
+/// What is known under a key, else what `find` finds, on a thread of its own: it may wait for a
+/// server, and the caller may be inside of an event loop.
+fn once(key: String, find: impl FnOnce() -> Identity + Send) -> Identity {
     let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(identity) = known.get(&key) {
         return identity.clone();
     }
     drop(known);
-    let identity = find();
+    let found = std::thread::scope(|scope| scope.spawn(find).join());
+    let identity = found.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     known.entry(key).or_insert(identity).clone()
 }
@@ -40,7 +43,10 @@ pub(crate) fn of_launched(launched: &LaunchedBackend) -> Identity {
     once(key, || {
         let mut identity = Identity::new();
         if let Ok(server) = ServerSpec::find(&launched.server) {
-            identity.insert("server".to_owned(), format!("{} ({})", server.name, server.digest));
+            identity.insert(
+                "server".to_owned(),
+                format!("{} ({})", server.name, server.digest),
+            );
             let program = program(&server, launched.program.as_deref());
             identity.insert("version".to_owned(), version(&server, program.as_deref()));
         }

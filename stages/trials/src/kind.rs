@@ -3,7 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sbt_engine::{
     Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
-use sbt_schemas::{AttributionRow, CandidateRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow};
+use sbt_schemas::{
+    AttributionRow, CandidateRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

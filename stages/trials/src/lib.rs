@@ -47,6 +47,6 @@ pub use protocol::{AtCap, ClientLimits, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use server::{
-    Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset,
-    Rule, ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
+    Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
+    ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
 };

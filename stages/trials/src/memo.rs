@@ -39,7 +39,11 @@ pub(crate) fn put_rows<R: Row>(
         what: format!("{} of trial {}", R::TABLE.name, key.short()),
         source,
     })?;
-    Ok(memo.put(rows_key::<R>(&key), &Value::String(hex(&packed)), durability)?)
+    Ok(memo.put(
+        rows_key::<R>(&key),
+        &Value::String(hex(&packed)),
+        durability,
+    )?)
 }
 
 fn rows_key<R: Row>(key: &Digest) -> Digest {

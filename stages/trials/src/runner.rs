@@ -124,7 +124,9 @@ impl<'a> TrialRunner<'a> {
         match backend {
             Backend::Simulator(simulator) => {
                 let simulated = Simulated::new(simulator);
-                simulated.map(|simulated| simulated.identity()).unwrap_or_default()
+                simulated
+                    .map(|simulated| simulated.identity())
+                    .unwrap_or_default()
             }
             Backend::Server(launched) => identity::of_launched(launched),
             Backend::Endpoint(endpoint) => identity::of_endpoint(endpoint),

@@ -180,7 +180,11 @@ impl Simulated {
             preemptions: Some(run.preemptions),
             ..ServerState::default()
         };
-        let intended: Vec<f64> = run.requests.iter().map(|served| served.intended_s).collect();
+        let intended: Vec<f64> = run
+            .requests
+            .iter()
+            .map(|served| served.intended_s)
+            .collect();
         let warm = warmup(&intended, protocol.warmup_requests);
         let served = draw.rows.iter().zip(run.requests).zip(warm);
         let requests = served.map(|((row, served), warmup)| RequestRow {

@@ -21,7 +21,9 @@ pub(crate) fn fidelity(pair: &Pair) -> Vec<FidelityRow> {
         let of_metric = STATISTICS.iter();
         of_metric.map(move |statistic| (*metric, *statistic, format!("{metric}_{statistic}_s")))
     });
-    let whole = WHOLE.iter().map(|metric| (*metric, "value", (*metric).to_owned()));
+    let whole = WHOLE
+        .iter()
+        .map(|metric| (*metric, "value", (*metric).to_owned()));
     latencies
         .chain(whole)
         .map(|(metric, statistic, column)| row(pair, metric, statistic, &column))

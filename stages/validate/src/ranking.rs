@@ -38,7 +38,9 @@ pub(crate) fn verdict(pairs: &[Pair], column: &str) -> VerdictRow {
             "no two of {} configurations differ in {column} by more than their 95 % intervals",
             pairs.len()
         ),
-        Verdict::Pass => format!("the simulator orders all {decided} pairs that the server decides as it does"),
+        Verdict::Pass => {
+            format!("the simulator orders all {decided} pairs that the server decides as it does")
+        }
         Verdict::Fail => format!(
             "the simulator orders {right} of {decided} decided pairs by {column} as the server does; \
              the server puts {}",

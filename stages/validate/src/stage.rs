@@ -98,7 +98,12 @@ impl Stage for ValidateStage {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let simulated = self.replay(ctx, &self.params.simulated, &configs, &workload)?;
         let measured = self.replay(ctx, &self.params.measured, &configs, &workload)?;
-        let trials: Vec<TrialRow> = simulated.iter().chain(&measured).flatten().cloned().collect();
+        let trials: Vec<TrialRow> = simulated
+            .iter()
+            .chain(&measured)
+            .flatten()
+            .cloned()
+            .collect();
         let pairs = simulated.into_iter().zip(measured);
         let pairs: Vec<Pair> = pairs
             .map(|(simulated, measured)| Pair {

@@ -59,7 +59,7 @@ impl Plots {
             has_content.then(plot).transpose()
         };
         Ok(Self {
-            pareto: drawn(inputs.decides(), &|| pareto(params, inputs, stamp))?,
+            pareto: drawn(inputs.decides, &|| pareto(params, inputs, stamp))?,
             tail: drawn(!inputs.attribution.is_empty(), &|| tail(inputs, parts))?,
             trace: drawn(!inputs.trace.is_empty(), &|| search_trace(inputs, stamp))?,
             fidelity: fidelity(&inputs.fidelity, "SIMULATED AGAINST MEASURED")?,

@@ -35,7 +35,7 @@ pub(crate) struct EndView {
 
 /// Every trial for the summary; none when the pipeline decides.
 pub(crate) fn numbers(inputs: &Inputs) -> Vec<Measurement> {
-    if inputs.decides() {
+    if inputs.decides {
         return Vec::new();
     }
     let rows = inputs.trials.iter().map(|row| Measurement {

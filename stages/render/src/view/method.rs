@@ -17,7 +17,7 @@ pub(crate) struct Fact {
 
 pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
     let decides = |text: &str| {
-        if inputs.decides() {
+        if inputs.decides {
             text.to_owned()
         } else {
             String::new()

@@ -78,7 +78,7 @@ impl View {
             trust: method::trust(inputs),
             provenance,
             backend: params.backend.words(),
-            decides: inputs.decides(),
+            decides: inputs.decides,
             answer: cards.first().map(answer::answer),
             nothing: answer::nothing(inputs),
             broken: tables::broken(inputs),

@@ -6,11 +6,7 @@ use crate::inputs::Inputs;
 use crate::params::Params;
 
 /// What was decided or measured in one document.
-pub(crate) fn summary(
-    pipeline: &str,
-    params: &Params,
-    inputs: &Inputs,
-) -> Summary {
+pub(crate) fn summary(pipeline: &str, params: &Params, inputs: &Inputs) -> Summary {
     let first = inputs.recommended().first().copied();
     let plan = first.and_then(|row| {
         inputs

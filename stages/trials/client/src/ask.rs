@@ -60,6 +60,9 @@ pub struct Limits {
     pub at_cap: AtCap,
     /// Connections that are opened before t0.
     pub open_before: u64,
+    /// Whether a connection carries several requests: not where the server closes it after each, or
+    /// its end may cross the next request.
+    pub reuse: bool,
     /// From the start of a connection to its end, TLS included.
     pub connect_timeout_s: Option<f64>,
     /// From the send to the first token.
@@ -82,6 +85,7 @@ impl Default for Limits {
             max_in_flight: None,
             at_cap: AtCap::Queue,
             open_before: 0,
+            reuse: true,
             connect_timeout_s: Some(10.0),
             ttft_timeout_s: None,
             idle_timeout_s: None,

@@ -35,7 +35,7 @@ impl Dialer {
         let address = target.clone().pin().map_err(|e| e.to_string());
         let tls = if target.is_tls() {
             let name = ServerName::try_from(target.host().to_owned())
-                .map_err(|e| ClientError::Roots(e.to_string()))?;
+                .map_err(|e| ClientError::Request(e.to_string()))?;
             let config = Arc::new(tls::config(&target.roots)?);
             Some((TlsConnector::from(config), name))
         } else {

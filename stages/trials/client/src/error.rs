@@ -33,7 +33,4 @@ pub enum ClientError {
     /// The system refused a thread, a timer or the like.
     #[error("the load generator could not start: {0}")]
     System(#[from] io::Error),
-    /// The thread of the run broke down.
-    #[error("the load generator broke down: {0}")]
-    Broken(String),
 }

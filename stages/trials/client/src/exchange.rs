@@ -95,7 +95,7 @@ impl Exchange {
             .error
             .take()
             .map(|said| redact(&said, self.key.as_ref()));
-        connection.filter(Connection::is_idle)
+        connection.filter(|connection| self.limits.reuse && connection.is_idle())
     }
 
     async fn try_attempt(

@@ -8,7 +8,7 @@ use sbt_schemas::{RequestStatus, TokenSource};
 use crate::answer::Expected;
 use crate::body::{Bodies, Conversation};
 use crate::clock::{Clock, span};
-use crate::connection::Dialer;
+use crate::connection::{Connection, Dialer};
 use crate::exchange::Exchange;
 use crate::guard::Guard;
 use crate::side::{Side, SideError, TokenizeForm};
@@ -20,6 +20,9 @@ const LONG: usize = 64;
 
 /// Tokens asked for: enough that usage on each event shows.
 const OUTPUT: u32 = 4;
+
+/// A server that closes its connections has done so by then; chosen: some network's way there and back.
+const CLOSES_WITHIN: Duration = Duration::from_millis(200);
 
 /// Longest wait for a call beside the load, without a limit of its own.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
@@ -36,6 +39,8 @@ pub struct Probe {
     /// Whether the server counts one token for each word, so that prompts have the length asked for;
     /// none when it counts no prompts.
     pub is_exact: Option<bool>,
+    /// Whether a connection stays open after an answer, to carry the next request.
+    pub keeps_connections: bool,
     /// The first request that succeeded.
     pub observed: Observed,
 }
@@ -99,11 +104,13 @@ pub fn probe(
         prober.bodies.vocabulary.check()?;
     }
     let is_exact = prober.measure_frame()?;
+    let keeps_connections = prober.keeps_connections()?;
     Ok(Probe {
         target: prober.target,
         features: prober.bodies.features,
         vocabulary: prober.bodies.vocabulary,
         is_exact,
+        keeps_connections,
         observed,
     })
 }
@@ -233,6 +240,29 @@ impl Prober {
         before: &Conversation,
         output_tokens: u32,
     ) -> Result<Observed, ProbeFailure> {
+        self.exchange(text, before, output_tokens)
+            .map(|(seen, _)| seen)
+    }
+
+    /// Whether the server leaves a connection open: some close it a moment after each answer.
+    fn keeps_connections(&self) -> Result<bool, ProbeFailure> {
+        let none = Conversation::default();
+        let (_, connection) = self.exchange(&self.words(SHORT), &none, 1)?;
+        let Some(mut connection) = connection else {
+            return Ok(false);
+        };
+        Ok(self.runtime.block_on(async {
+            tokio::time::sleep(CLOSES_WITHIN).await;
+            connection.is_open().await
+        }))
+    }
+
+    fn exchange(
+        &self,
+        text: &str,
+        before: &Conversation,
+        output_tokens: u32,
+    ) -> Result<(Observed, Option<Connection>), ProbeFailure> {
         let body = self.bodies.body(text, before, output_tokens);
         let expected = Expected {
             output_tokens: output_tokens.into(),
@@ -246,13 +276,13 @@ impl Prober {
         let mut seen = Observed::unsent(0.0, RequestStatus::ClientFault, None);
         seen.attempts = 1;
         seen.dispatched_s = Some(0.0);
-        self.runtime.block_on(async {
+        let connection = self.runtime.block_on(async {
             let mut guard = Guard::new(&Arc::clone(&exchange.cancel));
             exchange
                 .attempt(&mut seen, &body, expected, None, &mut guard)
-                .await;
+                .await
         });
-        Ok(seen)
+        Ok((seen, connection))
     }
 }
 

@@ -49,7 +49,10 @@ impl EndpointBackend {
     /// What is wrong, by key.
     pub(super) fn problems(&self) -> Vec<(&'static str, String)> {
         let url = if self.url.is_empty() {
-            Some("is empty, expected the server's address: --set params.url=http://HOST:PORT/v1".to_owned())
+            Some(
+                "is empty, expected the server's address: --set params.url=http://HOST:PORT/v1"
+                    .to_owned(),
+            )
         } else {
             sbt_client::Target::parse(&self.url).err()
         };

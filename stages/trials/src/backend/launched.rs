@@ -49,7 +49,10 @@ impl LaunchedBackend {
             Ok(_) => None,
             Err(wrong) => Some(wrong),
         };
-        let no_model = self.model.is_empty().then(|| "is empty, expected a model".to_owned());
+        let no_model = self
+            .model
+            .is_empty()
+            .then(|| "is empty, expected a model".to_owned());
         let no_time = self
             .start_timeout_s
             .filter(|s| !(*s > 0.0 && s.is_finite()))

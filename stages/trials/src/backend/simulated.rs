@@ -46,7 +46,8 @@ impl SimulatorBackend {
     }
 
     pub(super) fn words(&self) -> String {
-        let name = |named: Option<&String>| named.cloned().unwrap_or_else(|| "a custom one".to_owned());
+        let name =
+            |named: Option<&String>| named.cloned().unwrap_or_else(|| "a custom one".to_owned());
         let model = match &self.model {
             CatalogueEntry::Named(named) => Some(named),
             CatalogueEntry::Custom(custom) => Some(&custom.name),

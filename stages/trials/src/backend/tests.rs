@@ -46,7 +46,10 @@ fn unknown_names_and_empty_machines_are_problems_with_their_path() {
 #[test]
 fn server_that_the_simulator_does_not_model_is_a_problem() {
     let server = "llamacpp".to_owned();
-    let backend = Backend::Simulator(SimulatorBackend { server, ..simulator() });
+    let backend = Backend::Simulator(SimulatorBackend {
+        server,
+        ..simulator()
+    });
     let problems = backend.problems(&[]);
     assert_eq!(problems[0].message, "the simulator does not model llamacpp");
 }

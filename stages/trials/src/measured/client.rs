@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use sbt_client::{
-    AtCap as ClientAtCap, Counts, Features, Limits, Observed, Observer, Probe, Target,
-    Vocabulary,
-};
 use sbt_client::side::{self, Side};
+use sbt_client::{
+    AtCap as ClientAtCap, Counts, Features, Limits, Observed, Observer, Probe, Target, Vocabulary,
+};
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
 use sbt_schemas::Outcome;
@@ -45,6 +44,8 @@ pub(crate) struct Measurement {
     /// Share of one core that the client used.
     pub(crate) client_cpu: f64,
     pub(crate) wall_s: f64,
+    /// Tokens that the server adds to every prompt: its template, which its cache keeps.
+    pub(crate) frame_tokens: u64,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -59,11 +60,12 @@ pub(crate) fn measure(
     salt: &str,
 ) -> Result<Result<Measurement, Ending>, StageError> {
     let begun = Instant::now();
-    let limits = limits(&protocol.client, draw);
+    let mut limits = limits(&protocol.client, draw);
     let probe = match probe(trials, &ready.target, &limits)? {
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
+    limits.reuse = probe.keeps_connections;
     let target = &probe.target;
     let side = calls(target)?;
     let mut warnings = Vec::new();
@@ -74,12 +76,20 @@ pub(crate) fn measure(
         ctx: trials.ctx,
         config: &spec.config.name,
     };
-    let ran = sbt_client::run(target, probe.features, &probe.vocabulary, &asks, &limits, &watch);
+    let ran = sbt_client::run(
+        target,
+        probe.features,
+        &probe.vocabulary,
+        &asks,
+        &limits,
+        &watch,
+    );
     let samples = sampler.map(Sampler::stop).unwrap_or_default();
     let seen = ran.map_err(client_error)?;
     trials.ctx.check_cancelled()?;
     wait_idle(&side, &trials.server);
-    warnings.extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
+    warnings
+        .extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
     let ended_s = seen.ended_s.max(f64::MIN_POSITIVE);
     Ok(Ok(Measurement {
         lag: Lag {
@@ -90,6 +100,7 @@ pub(crate) fn measure(
         client_cpu: seen.client_cpu_s / ended_s,
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),
+        frame_tokens: probe.vocabulary.frame_tokens.into(),
         wall_s: begun.elapsed().as_secs_f64(),
         warnings,
     }))
@@ -154,7 +165,8 @@ fn probe(
         TokenizeForm::Llamacpp => Some(side::TokenizeForm::Llamacpp),
     };
     let words = Vocabulary::default();
-    let mut attempts = (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, limits));
+    let mut attempts =
+        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, limits));
     let mut last = None;
     let found = attempts.find_map(|probed| probed.map_err(|failure| last = Some(failure)).ok());
     drop(attempts);
@@ -185,7 +197,11 @@ fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
             AtCap::Queue => ClientAtCap::Queue,
             AtCap::Shed => ClientAtCap::Shed,
         },
-        open_before: draw.sessions().min(client.max_in_flight.unwrap_or(u64::MAX)).min(MOST_OPEN),
+        open_before: draw
+            .sessions()
+            .min(client.max_in_flight.unwrap_or(u64::MAX))
+            .min(MOST_OPEN),
+        reuse: true,
         connect_timeout_s: Some(client.connect_timeout_s),
         ttft_timeout_s: client.ttft_timeout_s,
         idle_timeout_s: client.idle_timeout_s,
@@ -199,7 +215,10 @@ fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
 /// A word as a number.
 fn seed(salt: &str) -> u64 {
     let digest = blake3::hash(salt.as_bytes());
-    let (first, _) = digest.as_bytes().split_first_chunk().expect("a digest is long enough");
+    let (first, _) = digest
+        .as_bytes()
+        .split_first_chunk()
+        .expect("a digest is long enough");
     u64::from_le_bytes(*first)
 }
 
@@ -230,7 +249,9 @@ fn sampler(
 fn wait_idle(side: &Side, server: &ServerSpec) {
     let deadline = Instant::now() + IDLE_WITHIN;
     while Instant::now() < deadline {
-        let levels = side.metrics().map(|text| Levels::read(&text, &server.metrics));
+        let levels = side
+            .metrics()
+            .map(|text| Levels::read(&text, &server.metrics));
         if !levels.is_ok_and(|levels| levels.is_idle() == Some(false)) {
             return;
         }

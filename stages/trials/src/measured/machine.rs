@@ -92,7 +92,9 @@ impl<'a> Machine<'a> {
         if !endpoint.api_key_env.is_empty() {
             let name = &endpoint.api_key_env;
             let value = self.ctx.env.get(name).ok_or_else(|| {
-                StageError::user(format!("the variable {name}, which holds the key, is not set"))
+                StageError::user(format!(
+                    "the variable {name}, which holds the key, is not set"
+                ))
             })?;
             let key = ApiKey::new(value);
             let key = key.map_err(|error| StageError::user(format!("{name}: {error}")))?;
@@ -139,7 +141,8 @@ impl<'a> Machine<'a> {
         let timeout_s = plan.start_timeout_s;
         let note = |progress: &Progress| {
             let line = format!("starting {}: {}", self.server.name, progress.last_line);
-            self.ctx.progress(progress.waited_s as u64, timeout_s as u64, &line);
+            self.ctx
+                .progress(progress.waited_s as u64, timeout_s as u64, &line);
         };
         let cancelled = || self.ctx.cancel.is_cancelled();
         match Running::start(plan, &state_dir(), &cancelled, &note) {
@@ -151,7 +154,10 @@ impl<'a> Machine<'a> {
             Err(StartError::Cancelled) => Err(Unready::Stage(StageError::Cancelled)),
             Err(StartError::Failed(failure)) if failure.infrastructure => {
                 let log = log.display();
-                let message = format!("{} did not start: {failure}; its log: {log}", self.server.name);
+                let message = format!(
+                    "{} did not start: {failure}; its log: {log}",
+                    self.server.name
+                );
                 Err(Unready::Stage(StageError::user(message)))
             }
             Err(StartError::Failed(failure)) => {
@@ -181,7 +187,9 @@ impl<'a> Machine<'a> {
             port,
             name: launched.model_name(),
         };
-        let mut argv = self.server.measured_command(&launched.model, config, &place);
+        let mut argv = self
+            .server
+            .measured_command(&launched.model, config, &place);
         argv.extend(launched.args.iter().cloned());
         Ok(LaunchPlan {
             argv,
@@ -213,11 +221,15 @@ impl<'a> Machine<'a> {
     /// Stops the servers that a killed run left behind.
     fn sweep(&self) -> Result<(), StageError> {
         let swept = sweep(&state_dir()).map_err(|source| StageError::Io {
-            what: format!("the servers of earlier runs, under {}", state_dir().display()),
+            what: format!(
+                "the servers of earlier runs, under {}",
+                state_dir().display()
+            ),
             source,
         })?;
         for Swept { program, pid, .. } in swept {
-            let message = format!("stopped `{program}` (process {pid}), which a killed run left behind");
+            let message =
+                format!("stopped `{program}` (process {pid}), which a killed run left behind");
             self.ctx.warn(message);
         }
         Ok(())
@@ -292,6 +304,12 @@ pub fn kill_servers() {
 
 /// A host as part of a file name.
 fn plain(host: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '.' {
+            c
+        } else {
+            '-'
+        }
+    };
     host.chars().map(plain).collect()
 }

@@ -80,7 +80,9 @@ impl<'a> Measured<'a> {
         let execution = started(key, protocol);
         let ready = match self.machine.ready(&spec.config) {
             Ok(ready) => ready,
-            Err(Unready::Configuration(ending)) => return Ok(unserved(identity, ending, execution)),
+            Err(Unready::Configuration(ending)) => {
+                return Ok(unserved(identity, ending, execution));
+            }
             Err(Unready::Stage(error)) => return Err(error),
         };
         let salt = execution.salt.clone().unwrap_or_default();
@@ -106,7 +108,11 @@ impl<'a> Measured<'a> {
         mut execution: Execution,
     ) -> Result<Trial, StageError> {
         let rows = draw.rows.iter().zip(&measured.requests);
-        let intended: Vec<f64> = measured.requests.iter().map(|seen| seen.intended_s).collect();
+        let intended: Vec<f64> = measured
+            .requests
+            .iter()
+            .map(|seen| seen.intended_s)
+            .collect();
         let warm = warmup(&intended, protocol.warmup_requests);
         let rows = rows.zip(warm);
         let mut requests: Vec<RequestRow> = rows
@@ -236,7 +242,7 @@ fn warnings(measured: &Measurement, requests: &[RequestRow], draw: &Draw) -> Vec
     let first = requests.iter().find(|request| !request.warmup);
     let shares = draw.rows.iter().any(|row| row.continues) || shares_prefixes(draw);
     if let Some(cached) = first.and_then(|request| request.cached_tokens)
-        && cached > 0
+        && cached > measured.frame_tokens
         && !shares
     {
         warnings.push(format!(
@@ -248,7 +254,10 @@ fn warnings(measured: &Measurement, requests: &[RequestRow], draw: &Draw) -> Vec
 
 /// Whether requests of a draw begin alike, so that the cache is meant to serve them.
 fn shares_prefixes(draw: &Draw) -> bool {
-    let firsts = draw.rows.iter().filter_map(|row| row.prefix_block_ids.first());
+    let firsts = draw
+        .rows
+        .iter()
+        .filter_map(|row| row.prefix_block_ids.first());
     let mut firsts: Vec<u64> = firsts.copied().collect();
     let all = firsts.len();
     firsts.sort_unstable();

@@ -34,9 +34,15 @@ pub(crate) fn outcome(
 ) -> (Outcome, Option<String>) {
     let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
     let checks = [
-        (Outcome::ClientLimited, client_limit(client, metrics, &protocol.slo)),
+        (
+            Outcome::ClientLimited,
+            client_limit(client, metrics, &protocol.slo),
+        ),
         (Outcome::Unstable, overload(&measured, last_arrival_s)),
-        (Outcome::TooManyErrors, too_many_errors(&measured, protocol.max_error_rate)),
+        (
+            Outcome::TooManyErrors,
+            too_many_errors(&measured, protocol.max_error_rate),
+        ),
     ];
     for (outcome, reason) in checks {
         if reason.is_some() {
@@ -52,9 +58,17 @@ fn client_limit(client: &ClientState, metrics: &Metrics, slo: &Slo) -> Option<St
     let limit = limit.max(LEAST_LAG_S);
     let Lag { p99_s, max_s, .. } = client.lag;
     let late = if p99_s > limit {
-        format!("1 % of the sends were {:.1} ms late or more, and {:.1} ms may be", p99_s * 1e3, limit * 1e3)
+        format!(
+            "1 % of the sends were {:.1} ms late or more, and {:.1} ms may be",
+            p99_s * 1e3,
+            limit * 1e3
+        )
     } else if max_s > MOST_LAG_S {
-        format!("a send was {:.0} ms late, and {:.0} ms may be", max_s * 1e3, MOST_LAG_S * 1e3)
+        format!(
+            "a send was {:.0} ms late, and {:.0} ms may be",
+            max_s * 1e3,
+            MOST_LAG_S * 1e3
+        )
     } else if client.cpu > MOST_CLIENT_CPU {
         format!("its thread used {:.0} % of a core", client.cpu * 100.0)
     } else {
@@ -67,7 +81,10 @@ fn client_limit(client: &ClientState, metrics: &Metrics, slo: &Slo) -> Option<St
 
 /// More failures than a trial may have, with the first one as an example.
 fn too_many_errors(measured: &[&RequestRow], most: f64) -> Option<String> {
-    let failed: Vec<&&RequestRow> = measured.iter().filter(|r| !r.status.is_complete()).collect();
+    let failed: Vec<&&RequestRow> = measured
+        .iter()
+        .filter(|r| !r.status.is_complete())
+        .collect();
     let share = failed.len() as f64 / measured.len() as f64;
     if measured.is_empty() || share <= most {
         return None;
@@ -112,18 +129,44 @@ mod tests {
 
     #[test]
     fn quiet_client_and_steady_server_are_ok() {
-        let lag = Lag { p50_s: 5e-5, p99_s: 9e-3, max_s: 0.02 };
+        let lag = Lag {
+            p50_s: 5e-5,
+            p99_s: 9e-3,
+            max_s: 0.02,
+        };
         let client = ClientState { lag, cpu: 0.2 };
         assert_eq!(of(&steady(100), client), (Outcome::Ok, None));
     }
 
     #[test]
     fn late_sends_void_the_trial() {
-        let lag = |p99_s, max_s| Lag { p50_s: 0.0, p99_s, max_s };
+        let lag = |p99_s, max_s| Lag {
+            p50_s: 0.0,
+            p99_s,
+            max_s,
+        };
         for (client, words) in [
-            (ClientState { lag: lag(0.011, 0.02), cpu: 0.1 }, "11.0 ms late"),
-            (ClientState { lag: lag(0.001, 0.3), cpu: 0.1 }, "300 ms late"),
-            (ClientState { lag: lag(0.0, 0.0), cpu: 0.8 }, "80 % of a core"),
+            (
+                ClientState {
+                    lag: lag(0.011, 0.02),
+                    cpu: 0.1,
+                },
+                "11.0 ms late",
+            ),
+            (
+                ClientState {
+                    lag: lag(0.001, 0.3),
+                    cpu: 0.1,
+                },
+                "300 ms late",
+            ),
+            (
+                ClientState {
+                    lag: lag(0.0, 0.0),
+                    cpu: 0.8,
+                },
+                "80 % of a core",
+            ),
         ] {
             let (outcome, reason) = of(&steady(100), client);
             assert_eq!(outcome, Outcome::ClientLimited);
@@ -144,7 +187,10 @@ mod tests {
         assert_eq!(outcome, Outcome::TooManyErrors);
         let reason = reason.unwrap();
         assert!(reason.contains("6 of 100 requests (6.0 %)"), "{reason}");
-        assert!(reason.ends_with("stream_cut (unexpected end of file)"), "{reason}");
+        assert!(
+            reason.ends_with("stream_cut (unexpected end of file)"),
+            "{reason}"
+        );
     }
 
     #[test]

@@ -15,7 +15,11 @@ pub(crate) fn request_row(
     let since = |start: Option<f64>, time: Option<f64>| Some(time? - start?);
     let complete = seen.status.is_complete();
     let intended = Some(seen.intended_s);
-    let end_s = if complete { seen.last_token_s } else { seen.end_s };
+    let end_s = if complete {
+        seen.last_token_s
+    } else {
+        seen.end_s
+    };
     let decode_s = since(seen.first_token_s, seen.last_token_s);
     let ttft_from_sent_s = since(seen.sent_s, seen.first_token_s);
     let parts = Parts::of(seen.server, ttft_from_sent_s);
@@ -35,7 +39,9 @@ pub(crate) fn request_row(
         ttft_s: since(intended, seen.first_token_s),
         ttft_from_sent_s,
         ttft_compat_vllm_s: since(seen.sent_s, seen.first_event_s),
-        tpot_s: decode_s.filter(|_| complete).and_then(|decode_s| tpot(decode_s, seen)),
+        tpot_s: decode_s
+            .filter(|_| complete)
+            .and_then(|decode_s| tpot(decode_s, seen)),
         e2e_s: since(intended, end_s).filter(|_| complete),
         e2e_from_sent_s: since(seen.sent_s, end_s).filter(|_| complete),
         attempts: seen.attempts,
@@ -89,7 +95,10 @@ fn event_gaps(events: &[(f64, u32)]) -> Vec<f64> {
     if events.iter().all(|(_, tokens)| *tokens == 1) {
         return Vec::new();
     }
-    events.windows(2).map(|pair| pair[1].0 - pair[0].0).collect()
+    events
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .collect()
 }
 
 fn words(seen: &Observed) -> Option<String> {

@@ -94,7 +94,10 @@ pub(crate) fn state(samples: &[Sample<Levels>], version: Option<String>) -> Serv
 /// Reasons for which GPUs ran slower than they could, each once.
 pub(crate) fn throttling(samples: &[Sample<Levels>]) -> Option<String> {
     let words = samples.iter().filter_map(|s| s.gpu.throttle.as_deref());
-    let mut words: Vec<&str> = words.flat_map(|w| w.split(',')).filter(|w| !w.is_empty()).collect();
+    let mut words: Vec<&str> = words
+        .flat_map(|w| w.split(','))
+        .filter(|w| !w.is_empty())
+        .collect();
     words.sort_unstable();
     words.dedup();
     (!words.is_empty()).then(|| words.join(", "))
