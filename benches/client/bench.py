@@ -29,7 +29,8 @@ def main():
         work = Path(folder)
         write_tokenizer(work / "tokenizer")
         write_prompts(work / "prompts.jsonl", Load(), MANY)
-        bench = Bench(program, work, arguments.json)
+        before = ["chrt", "--fifo", "10"] if arguments.realtime else []
+        bench = Bench([*before, str(program)], work, arguments.json)
         if arguments.accuracy:
             bench.accuracy(arguments.repeats)
         elif arguments.ceiling:
@@ -43,10 +44,12 @@ def parse():
     parser.add_argument("sbt", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="one line a run instead of a table")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each kind; medians are shown")
+    parser.add_argument("--realtime", action="store_true",
+                        help="ours and the server before all other work of the machine; wants root")
     parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--ceiling", action="store_true")
     parser.add_argument("peers", nargs="*", metavar="PEER", choices=[*PEERS, []])
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 @dataclasses.dataclass
@@ -65,19 +68,18 @@ class Run:
 
 @dataclasses.dataclass
 class Bench:
-    sbt: Path
+    sbt: list
     work: Path
     as_json: bool
 
     def compare(self, tools, repeats):
-        programs = {sbt: self.sbt} | {tool: peers.installed(tool) for tool in tools}
+        programs = {sbt: self.sbt} | {tool: [path] for tool in tools if (path := peers.installed(tool))}
         rows = []
         with server.serving(self.sbt, self.work, "0.1,0.02") as at:
             for tool, program in programs.items():
-                if program:
-                    few = self.runs(repeats, tool, program, at, Load(), FEW)
-                    many = self.runs(repeats, tool, program, at, Load(), MANY)
-                    rows.append(row(few, many))
+                few = self.runs(repeats, tool, program, at, Load(), FEW)
+                many = self.runs(repeats, tool, program, at, Load(), MANY)
+                rows.append(row(few, many))
         self.show(rows)
 
     def accuracy(self, repeats):
@@ -110,7 +112,8 @@ class Bench:
         for left in (tool.NAME, "store"):
             shutil.rmtree(self.work / left, ignore_errors=True)
         log = self.work / f"{tool.NAME}.log"
-        cost = watched.run(list(map(str, tool.command(program, at, load, requests, self.work))), log)
+        command = [*program, *tool.arguments(at, load, requests, self.work)]
+        cost = watched.run(command, log)
         if cost.code != 0:
             raise SystemExit(f"{tool.NAME} failed:\n{log.read_text(errors='replace')[-4000:]}")
         seen = tool.read(self.work) if tool is not sbt else tool.read(self.work, program)

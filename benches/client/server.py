@@ -47,7 +47,7 @@ class Server:
 def serving(sbt, work, times, more=()):
     """A server that ends with the block; `times` is `TTFT,ITL` in seconds."""
     model, truth_file = "llama-3.1-8b", work / "truth.jsonl"
-    command = [sbt, "serve", "--json", "--model", model, "--port", "0", "--fixed", times,
+    command = [*sbt, "serve", "--json", "--model", model, "--port", "0", "--fixed", times,
                "--truth", str(truth_file), *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                start_new_session=True)

@@ -7,9 +7,9 @@ from . import Seen
 NAME, PACKAGE, PYTHON = "aiperf", "aiperf==0.13.0", (3, 10)
 
 
-def command(program, server, load, requests, work):
+def arguments(server, load, requests, work):
     return [
-        program, "profile", "--ui", "none", "--no-gpu-telemetry", "--no-server-metrics",
+        "profile", "--ui", "none", "--no-gpu-telemetry", "--no-server-metrics",
         "--url", server.root, "--model", server.model, "--tokenizer", str(work / "tokenizer"),
         "--endpoint-type", "chat", "--streaming", "--use-server-token-count",
         "--concurrency", str(load.streams), "--request-count", str(requests),

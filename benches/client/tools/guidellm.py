@@ -7,10 +7,10 @@ from . import Seen
 NAME, PACKAGE, PYTHON = "guidellm", "guidellm==0.8.1", (3, 10)
 
 
-def command(program, server, load, requests, work):
+def arguments(server, load, requests, work):
     extras = json.dumps({"body": {"ignore_eos": True}})
     return [
-        program, "run", "--disable-console",
+        "run", "--disable-console",
         "--backend", f"kind=openai_http,target={server.root},model={server.model},"
                      f"max_tokens={load.output_tokens},http2=false,extras={extras}",
         "--tokenizer", f"kind=huggingface_auto,model={work / 'tokenizer'}",

@@ -8,7 +8,7 @@ from . import Seen
 NAME, PACKAGE, PYTHON = "inference-perf", "inference-perf==0.7.0", (3, 12)
 
 
-def command(program, server, load, requests, work):
+def arguments(server, load, requests, work):
     length = lambda tokens: {"type": "fixed", "mean": tokens, "min": tokens, "max": tokens,
                              "std_dev": 0, "total_count": requests}
     config = {
@@ -26,7 +26,7 @@ def command(program, server, load, requests, work):
     }
     # JSON is YAML.
     (work / "inference-perf.yml").write_text(json.dumps(config), encoding="utf-8")
-    return [program, "--config_file", str(work / "inference-perf.yml")]
+    return ["--config_file", str(work / "inference-perf.yml")]
 
 
 def read(work):

@@ -9,14 +9,14 @@ NAME = "sbt"
 PIPELINE = "pipelines/measure.toml"
 
 
-def command(program, server, load, requests, work):
+def arguments(server, load, requests, work):
     sets = {
         "url": server.url, "model": server.model, "requests": requests,
         "concurrency": load.streams, "input_tokens": load.prompt_tokens,
         "output_tokens": load.output_tokens, "rate": load.rate,
     }
     settings = [word for name, value in sets.items() for word in ("--set", f"params.{name}={value}")]
-    return [program, "run", PIPELINE, *settings, "--refresh", "measure",
+    return ["run", PIPELINE, *settings, "--refresh", "measure",
             "--store", str(work / "store"), "--out", str(work / "sbt")]
 
 
@@ -33,6 +33,6 @@ def read(work, program):
 
 
 def table(program, work, name):
-    told = subprocess.run([program, "table", f"measure:measure.{name}", "--format", "json",
+    told = subprocess.run([*program, "table", f"measure:measure.{name}", "--format", "json",
                            "--store", work / "store"], check=True, capture_output=True, text=True)
     return list(map(json.loads, told.stdout.splitlines()))
