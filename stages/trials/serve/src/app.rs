@@ -21,6 +21,9 @@ pub(crate) struct App {
     pub(crate) truth: Option<TruthLog>,
     pub(crate) crash: Countdown,
     pub(crate) refuse: Countdown,
+    /// Requests of every kind, for their names.
+    pub(crate) received: AtomicU64,
+    /// Requests to generate.
     pub(crate) requests: AtomicU64,
 }
 

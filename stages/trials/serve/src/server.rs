@@ -99,6 +99,7 @@ pub async fn bind(options: Options) -> Result<Bound, ServeError> {
         truth,
         crash: Countdown::new(options.crash_after),
         refuse: Countdown::new(options.refuse_after),
+        received: AtomicU64::new(0),
         requests: AtomicU64::new(0),
     };
     Ok(Bound {
@@ -178,7 +179,7 @@ async fn connection(stream: TcpStream, app: Arc<App>) {
 fn record(app: &App, request: &Request<Incoming>) -> Record {
     let id = request.headers().get("x-request-id");
     let id = id.map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
-    let count = app.requests.load(Ordering::SeqCst);
+    let count = app.received.fetch_add(1, Ordering::Relaxed) + 1;
     Record {
         request_id: id.unwrap_or_else(|| format!("sbt-{count}")),
         path: request.uri().path().to_owned(),

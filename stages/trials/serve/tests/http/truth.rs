@@ -84,3 +84,23 @@ fn answer_in_one_piece_counts_its_tokens_in_one_write() {
         .collect();
     assert_eq!(tokens, [6]);
 }
+
+#[test]
+fn request_without_a_name_hears_the_one_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("truth.jsonl");
+    let server = start(sbt_serve::Options {
+        truth: Some(path.clone()),
+        ..fixed()
+    });
+    let heard = [6, 3].map(|tokens| {
+        let answer = post(server.addr(), CHAT, "", &chat(tokens));
+        (answer.header("x-request-id").unwrap(), tokens as usize)
+    });
+    assert_ne!(heard[0].0, heard[1].0);
+    let lines = lines(&path, 2);
+    for (name, tokens) in &heard {
+        let line = lines.iter().find(|line| line["request_id"] == **name);
+        assert_eq!(writes(line.unwrap()).len(), *tokens);
+    }
+}
