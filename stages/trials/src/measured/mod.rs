@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sbt_engine::{Digest, StageContext, StageError};
-use sbt_schemas::{Outcome, RequestRow, TelemetryRow};
+use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -75,7 +75,10 @@ impl<'a> Measured<'a> {
         let identity = self.named(key, spec);
         if !breaches.is_empty() {
             let ending = (Outcome::Rejected, breaches.join(" "));
-            return Ok(unserved(identity, ending, Execution::default()));
+            let mut trial = unserved(identity, ending, Execution::default());
+            // The rule says so; nothing was run.
+            trial.row.provenance = Provenance::Inferred;
+            return Ok(trial);
         }
         let execution = started(key, protocol);
         let ready = match self.machine.ready(&spec.config) {
@@ -157,11 +160,12 @@ impl<'a> Measured<'a> {
 
     fn facts(&self) -> BTreeMap<String, Knob> {
         match &self.backend {
-            Backend::Server(launched) => {
+            // Without a GPU the ranks are processes: no rule about GPUs bounds them.
+            Backend::Server(launched) if launched.gpus > 0 => {
                 let gpus = i64::try_from(launched.gpus).unwrap_or(i64::MAX);
                 [("gpus".to_owned(), Knob::Int(gpus))].into()
             }
-            Backend::Simulator(_) | Backend::Endpoint(_) => BTreeMap::new(),
+            Backend::Server(_) | Backend::Simulator(_) | Backend::Endpoint(_) => BTreeMap::new(),
         }
     }
 
