@@ -183,7 +183,12 @@ impl<'a> Measured<'a> {
             backend: self.backend.words(),
             draw: spec.draw,
             rate_scale: spec.rate_scale,
-            gpus: self.server.replica_gpus(&spec.config),
+            gpus: match &self.backend {
+                Backend::Server(launched) => {
+                    self.server.replica_gpus(&spec.config).min(launched.gpus)
+                }
+                Backend::Endpoint(_) | Backend::Simulator(_) => 0,
+            },
             cost_usd_h: usd_per_hour,
         }
     }
