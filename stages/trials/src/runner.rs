@@ -254,7 +254,11 @@ impl<'a> TrialRunner<'a> {
             Bench::Simulated(simulated) => simulated.trial(key, spec, draw, &self.protocol)?,
             Bench::Measured(measured) => measured.trial(key, spec, draw, &self.protocol)?,
         };
-        if trial.row.outcome == Outcome::Rejected {
+        // Neither says anything of the configuration that will hold tomorrow.
+        if matches!(
+            trial.row.outcome,
+            Outcome::Rejected | Outcome::ClientLimited
+        ) {
             return Ok(trial);
         }
         self.remember(job, &trial)?;

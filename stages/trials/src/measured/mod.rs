@@ -59,12 +59,30 @@ impl<'a> Measured<'a> {
         })
     }
 
-    /// Measures one configuration.
+    /// Measures one configuration; once more when the client was the bottleneck, since a machine
+    /// may be busy for a moment.
     ///
     /// # Errors
     /// When the machine or the endpoint is to blame, not the configuration, or the run is being
     /// stopped.
     pub(crate) fn trial(
+        &self,
+        key: Digest,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+    ) -> Result<Trial, StageError> {
+        let trial = self.once(key, spec, draw, protocol)?;
+        if trial.row.outcome != Outcome::ClientLimited {
+            return Ok(trial);
+        }
+        let (name, reason) = (&spec.config.name, trial.row.reason.unwrap_or_default());
+        self.ctx
+            .warn(format!("`{name}` is measured again: {reason}"));
+        self.once(key, spec, draw, protocol)
+    }
+
+    fn once(
         &self,
         key: Digest,
         spec: &TrialSpec,
