@@ -227,7 +227,7 @@ table! {
         pub warnings: Option<String>,
         /// Seed word of the prompts, new for every execution unless the protocol fixes it.
         pub salt: Option<String>,
-        /// GPUs that one replica occupies.
+        /// GPUs that one replica occupies; 0 where there are none, or nobody knows.
         pub gpus: u64,
         /// Price of one replica.
         pub cost_usd_h: Option<f64>,

@@ -13,6 +13,7 @@ mod decision;
 mod engine;
 mod house;
 mod measure;
+mod real;
 mod safety;
 mod sandbox;
 mod schemas;

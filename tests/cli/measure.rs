@@ -9,13 +9,13 @@ use crate::decision::small_decision;
 use crate::sandbox::{Outcome, Sandbox};
 
 /// A simulated server that ends with the test.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Served {
-    fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
         let mut words = vec!["serve", "--port", "0", "--json"];
         words.extend(arguments);
         let mut command: Command = sandbox.command(&words);
@@ -51,7 +51,7 @@ fn measure(sandbox: &Sandbox, url: &str, sets: &[&str]) -> Outcome {
     sandbox.run(&words)
 }
 
-fn table(sandbox: &Sandbox, reference: &str) -> Vec<Value> {
+pub(crate) fn table(sandbox: &Sandbox, reference: &str) -> Vec<Value> {
     let out = sandbox.ok(&["table", reference, "--format", "json"]);
     let rows = out.stdout.lines();
     rows.map(|row| serde_json::from_str(row).unwrap()).collect()

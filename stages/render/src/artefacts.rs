@@ -132,7 +132,7 @@ mod tests {
     fn drawn(inputs: &Inputs) -> BTreeMap<String, String> {
         let params = params();
         let server = params.backend.server().unwrap();
-        let files = all("measure", &params, inputs, server).unwrap();
+        let files = all("measure", &params, inputs, &server).unwrap();
         let texts = files.into_iter();
         texts
             .map(|(path, bytes)| (path, String::from_utf8(bytes).unwrap()))

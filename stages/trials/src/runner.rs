@@ -39,8 +39,8 @@ pub struct Trial {
 
 /// What runs trials.
 enum Bench<'a> {
-    Simulated(Simulated),
-    Measured(Measured<'a>),
+    Simulated(Box<Simulated>),
+    Measured(Box<Measured<'a>>),
 }
 
 impl Trial {
@@ -95,10 +95,12 @@ impl<'a> TrialRunner<'a> {
             ctx,
             bench: match backend {
                 Backend::Simulator(simulator) => {
-                    Bench::Simulated(Simulated::new(simulator).map_err(StageError::User)?)
+                    let simulated = Simulated::new(simulator).map_err(StageError::User)?;
+                    Bench::Simulated(Box::new(simulated))
                 }
                 Backend::Server(_) | Backend::Endpoint(_) => {
-                    Bench::Measured(Measured::new(ctx, backend).map_err(StageError::User)?)
+                    let measured = Measured::new(ctx, backend).map_err(StageError::User)?;
+                    Bench::Measured(Box::new(measured))
                 }
             },
             protocol: protocol.clone(),
@@ -252,7 +254,11 @@ impl<'a> TrialRunner<'a> {
             Bench::Simulated(simulated) => simulated.trial(key, spec, draw, &self.protocol)?,
             Bench::Measured(measured) => measured.trial(key, spec, draw, &self.protocol)?,
         };
-        if trial.row.outcome == Outcome::Rejected {
+        // Neither says anything of the configuration that will hold tomorrow.
+        if matches!(
+            trial.row.outcome,
+            Outcome::Rejected | Outcome::ClientLimited
+        ) {
             return Ok(trial);
         }
         self.remember(job, &trial)?;

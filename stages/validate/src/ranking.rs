@@ -1,6 +1,6 @@
 //! Whether the simulator puts configurations in the order that a real server does.
 
-use sbt_schemas::{Cell, Provenance, Row as _, TrialRow, Verdict, VerdictRow};
+use sbt_schemas::{Cell, Outcome, Provenance, Row as _, TrialRow, Verdict, VerdictRow};
 
 use crate::compare::{Pair, mean};
 
@@ -33,7 +33,15 @@ pub(crate) fn verdict(pairs: &[Pair], column: &str) -> VerdictRow {
         (_, true) => Verdict::Pass,
         (_, false) => Verdict::Fail,
     };
+    let void: Vec<String> = pairs
+        .iter()
+        .filter_map(|pair| without_value(pair, column))
+        .collect();
     let evidence = match verdict {
+        Verdict::Inconclusive if !void.is_empty() => format!(
+            "without a valid measurement of {column}: {}",
+            void.join("; ")
+        ),
         Verdict::Inconclusive => format!(
             "no two of {} configurations differ in {column} by more than their 95 % intervals",
             pairs.len()
@@ -56,6 +64,23 @@ pub(crate) fn verdict(pairs: &[Pair], column: &str) -> VerdictRow {
         evidence,
         provenance: Provenance::Measured,
     }
+}
+
+/// The configuration and why, when the real server has no value of it.
+fn without_value(pair: &Pair, column: &str) -> Option<String> {
+    if mean(&pair.measured, column).is_some() {
+        return None;
+    }
+    let voided = pair
+        .measured
+        .iter()
+        .find(|trial| trial.outcome != Outcome::Ok);
+    let trial = voided.unwrap_or(&pair.measured[0]);
+    let reason = trial.reason.as_deref().unwrap_or("no value");
+    Some(format!(
+        "`{}` {} ({reason})",
+        trial.config_name, trial.outcome
+    ))
 }
 
 /// Whether the first is measured better than the second; none when the intervals overlap.
@@ -91,7 +116,6 @@ fn bounds(trials: &[TrialRow], column: &str) -> Option<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
-    use sbt_schemas::{Outcome, Verdict};
     use serde_json::json;
 
     use super::*;
@@ -144,7 +168,13 @@ mod tests {
         let mut void = pair("a", 0.1, 1.0, 0.1);
         void.measured[0].outcome = Outcome::Unstable;
         let pairs = [void, pair("b", 0.2, 2.0, 0.1)];
-        assert_eq!(verdict(&pairs, "e2e_p50_s").verdict, Verdict::Inconclusive);
+        let verdict = verdict(&pairs, "e2e_p50_s");
+        assert_eq!(verdict.verdict, Verdict::Inconclusive);
+        assert!(
+            verdict.evidence.contains("`a` unstable"),
+            "{}",
+            verdict.evidence
+        );
     }
 
     #[test]

@@ -86,6 +86,11 @@ fn limits(inputs: &Inputs) -> String {
             "Performance was measured on a real server: it holds for that machine, that version \
              and this workload."
         }
+        Provenance::Simulated | Provenance::Inferred if !inputs.fidelity.is_empty() => {
+            "Performance comes from a simulator with data-sheet constants; what a real server \
+             showed of the same configurations stands beside it, under \"Simulated against \
+             measured\"."
+        }
         Provenance::Simulated | Provenance::Inferred => {
             "Performance comes from a simulator with data-sheet constants, not from this hardware. \
              Confirm on a real server before you roll out."

@@ -287,12 +287,13 @@ impl Prober {
 }
 
 fn failure(seen: &Observed) -> ProbeFailure {
+    let said = seen.error.as_deref().unwrap_or("no token came");
     ProbeFailure {
         status: seen.status,
-        evidence: seen
-            .error
-            .clone()
-            .unwrap_or_else(|| "no token came".to_owned()),
+        evidence: match seen.http_status {
+            Some(http) if http != 200 => format!("HTTP {http}, {said}"),
+            Some(_) | None => said.to_owned(),
+        },
     }
 }
 

@@ -38,7 +38,7 @@ impl Evidence<'_> {
             .or_else(|| self.killed())
             .unwrap_or_else(|| {
                 let (outcome, reason) = self.seen();
-                (outcome, reason, false)
+                (outcome, reason, self.has_no_program())
             });
         Failure {
             outcome,
@@ -76,10 +76,16 @@ impl Evidence<'_> {
         })
     }
 
+    /// Whether the shell found no program to start: no configuration is to blame for that.
+    fn has_no_program(&self) -> bool {
+        let code = self.exit.filter(|_| !self.was_ready);
+        matches!(code, Some(Exit::Code(code)) if NO_PROGRAM.contains(&code))
+    }
+
     fn seen(&self) -> (Outcome, String) {
         let (program, path) = (self.plan.program(), &self.plan.ready_path);
         match (self.exit, self.was_ready) {
-            (Some(Exit::Code(code)), false) if NO_PROGRAM.contains(&code) => {
+            _ if self.has_no_program() => {
                 let said = log::last_line(self.log);
                 let reason = format!("`{program}` cannot be started: {said}");
                 (Outcome::LaunchFailed, reason)

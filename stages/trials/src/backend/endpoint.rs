@@ -12,7 +12,7 @@ pub struct EndpointBackend {
     pub url: String,
     /// Model as requests name it.
     pub model: String,
-    /// What it is: a name of `servers/NAME.toml`, or the text of such a file of your own. The
+    /// What it is: a name of `servers/NAME.toml`, or such a file of your own. The
     /// default knows what every OpenAI-compatible server has.
     #[serde(default = "any_server")]
     pub server: String,

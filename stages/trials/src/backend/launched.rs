@@ -10,7 +10,7 @@ use crate::ServerSpec;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LaunchedBackend {
-    /// Server: a name of `servers/NAME.toml`, or the text of such a file of your own, as
+    /// Server: a name of `servers/NAME.toml`, or such a file of your own, as
     /// `"${file:my_server.toml}"`.
     pub server: String,
     /// Model as the server takes it: a path, or a name that it resolves itself.

@@ -92,7 +92,8 @@ fn endpoint_takes_no_knobs() {
 
 #[test]
 fn server_of_ones_own_comes_as_text() {
-    let text = include_str!("../../servers/llamacpp.toml").replace("\"llamacpp\"", "\"mine\"");
+    let text = include_str!("../../servers/llamacpp.toml")
+        .replace("name = \"llamacpp\"", "name = \"mine\"");
     let backend = json!({ "kind": "server", "server": text, "model": "m.gguf" });
     let backend: Backend = serde_json::from_value(backend).unwrap();
     assert_eq!(backend.problems(&[]), []);

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use sbt_client::{Api, ApiKey, Target};
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{LaunchPlan, MachineLock, Progress, Running, StartError, Swept, sweep};
-use sbt_schemas::Outcome;
 
 use super::Ending;
 use crate::backend::{EndpointApi, EndpointBackend, LaunchedBackend};
@@ -263,11 +262,7 @@ impl<'a> Machine<'a> {
         let mut live = self.live();
         let failure = live.as_mut()?.running.diagnose()?;
         self.stop_live(live.take());
-        let outcome = match failure.outcome {
-            Outcome::LaunchFailed => Outcome::Crashed,
-            other => other,
-        };
-        Some((outcome, failure.reason))
+        Some((failure.outcome, failure.reason))
     }
 
     /// Stops the started server, if one runs.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sbt_engine::{Digest, StageContext, StageError};
-use sbt_schemas::{Outcome, RequestRow, TelemetryRow};
+use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -59,7 +59,8 @@ impl<'a> Measured<'a> {
         })
     }
 
-    /// Measures one configuration.
+    /// Measures one configuration; once more when the client was the bottleneck, since a machine
+    /// may be busy for a moment.
     ///
     /// # Errors
     /// When the machine or the endpoint is to blame, not the configuration, or the run is being
@@ -71,11 +72,31 @@ impl<'a> Measured<'a> {
         draw: &Draw,
         protocol: &Protocol,
     ) -> Result<Trial, StageError> {
+        let trial = self.once(key, spec, draw, protocol)?;
+        if trial.row.outcome != Outcome::ClientLimited {
+            return Ok(trial);
+        }
+        let (name, reason) = (&spec.config.name, trial.row.reason.unwrap_or_default());
+        self.ctx
+            .warn(format!("`{name}` is measured again: {reason}"));
+        self.once(key, spec, draw, protocol)
+    }
+
+    fn once(
+        &self,
+        key: Digest,
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+    ) -> Result<Trial, StageError> {
         let breaches = self.server.breaches(&spec.config, &self.facts());
         let identity = self.named(key, spec);
         if !breaches.is_empty() {
             let ending = (Outcome::Rejected, breaches.join(" "));
-            return Ok(unserved(identity, ending, Execution::default()));
+            let mut trial = unserved(identity, ending, Execution::default());
+            // The rule says so; nothing was run.
+            trial.row.provenance = Provenance::Inferred;
+            return Ok(trial);
         }
         let execution = started(key, protocol);
         let ready = match self.machine.ready(&spec.config) {
@@ -157,11 +178,12 @@ impl<'a> Measured<'a> {
 
     fn facts(&self) -> BTreeMap<String, Knob> {
         match &self.backend {
-            Backend::Server(launched) => {
+            // Without a GPU the ranks are processes: no rule about GPUs bounds them.
+            Backend::Server(launched) if launched.gpus > 0 => {
                 let gpus = i64::try_from(launched.gpus).unwrap_or(i64::MAX);
                 [("gpus".to_owned(), Knob::Int(gpus))].into()
             }
-            Backend::Simulator(_) | Backend::Endpoint(_) => BTreeMap::new(),
+            Backend::Server(_) | Backend::Simulator(_) | Backend::Endpoint(_) => BTreeMap::new(),
         }
     }
 
@@ -179,7 +201,12 @@ impl<'a> Measured<'a> {
             backend: self.backend.words(),
             draw: spec.draw,
             rate_scale: spec.rate_scale,
-            gpus: self.server.replica_gpus(&spec.config),
+            gpus: match &self.backend {
+                Backend::Server(launched) => {
+                    self.server.replica_gpus(&spec.config).min(launched.gpus)
+                }
+                Backend::Endpoint(_) | Backend::Simulator(_) => 0,
+            },
             cost_usd_h: usd_per_hour,
         }
     }

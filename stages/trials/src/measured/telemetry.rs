@@ -77,7 +77,7 @@ pub(crate) fn state(samples: &[Sample<Levels>], version: Option<String>) -> Serv
     let counted = |value: fn(&Levels) -> Option<f64>| {
         let mut values = samples.iter().filter_map(|s| value(&s.server));
         let first = values.next()?;
-        Some((values.last().unwrap_or(first) - first).max(0.0) as u64)
+        Some((values.next_back().unwrap_or(first) - first).max(0.0) as u64)
     };
     ServerState {
         vram_peak_mb: peak(samples.iter().filter_map(|s| s.gpu.vram_mb)),

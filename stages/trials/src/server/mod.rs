@@ -7,6 +7,7 @@ mod version;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use sbt_engine::{Digest, Expr, nearest_name};
@@ -161,15 +162,21 @@ impl ServerSpec {
         })
     }
 
-    /// A server by its name, or from the text of a server file.
+    /// A server by its name, from a server file (an absolute path), or from the text of one.
     ///
     /// # Errors
-    /// With the nearest name when there is none, or what is wrong with the text.
-    pub fn find(name_or_text: &str) -> Result<Cow<'static, Self>, String> {
-        if name_or_text.contains('\n') {
-            return Self::parse(name_or_text).map(Cow::Owned);
+    /// With the nearest name when there is none, or what is wrong with the file or the text.
+    pub fn find(named: &str) -> Result<Cow<'static, Self>, String> {
+        if named.contains('\n') {
+            return Self::parse(named).map(Cow::Owned);
         }
-        Self::named(name_or_text).map(Cow::Borrowed)
+        if Path::new(named).is_absolute() {
+            let text =
+                std::fs::read_to_string(named).map_err(|error| format!("`{named}`: {error}"))?;
+            let server = Self::parse(&text).map_err(|error| format!("`{named}`: {error}"))?;
+            return Ok(Cow::Owned(server));
+        }
+        Self::named(named).map(Cow::Borrowed)
     }
 
     /// Names of all servers.

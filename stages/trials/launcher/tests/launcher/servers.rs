@@ -102,6 +102,7 @@ fn program_that_is_not_there_is_a_failed_launch() {
         "{reason}"
     );
     assert!(reason.contains("not found"), "{reason}");
+    assert!(failure.infrastructure, "no configuration is to blame");
 }
 
 #[test]
