@@ -71,7 +71,7 @@ pub(crate) fn measure(
     let mut warnings = Vec::new();
     warnings.extend(reset(&side, &trials.server));
     let asks = schedule::asks(draw, spec.rate_scale, seed(salt));
-    let sampler = sampler(ready, target, &trials.server)?;
+    let sampler = sampler(ready, target, &trials.server, begun)?;
     let watch = Watch {
         ctx: trials.ctx,
         config: &spec.config.name,
@@ -226,6 +226,7 @@ fn sampler(
     ready: &Ready,
     target: &Target,
     server: &ServerSpec,
+    origin: Instant,
 ) -> Result<Option<Sampler<Levels>>, StageError> {
     let names = server.metrics.clone();
     let told = names.names().any(|(_, names)| !names.is_empty());
@@ -238,7 +239,7 @@ fn sampler(
         Ok(text) if told => Levels::read(&text, &names),
         Ok(_) | Err(_) => Levels::default(),
     };
-    let sampler = Sampler::start(pid, gpus, SAMPLES_HZ, Instant::now(), levels);
+    let sampler = Sampler::start(pid, gpus, SAMPLES_HZ, origin, levels);
     sampler.map(Some).map_err(|source| StageError::Io {
         what: "the thread that samples the server".to_owned(),
         source,
