@@ -84,7 +84,9 @@ fn killed_decision_on_a_real_server_goes_on_without_measuring_again() {
             .any(|sample| sample["running"].as_f64() > Some(0.0))
     );
     // On the clock of the requests: sampling begins a moment before the first send.
-    let starts = telemetry.iter().map(|sample| sample["time_s"].as_f64().unwrap());
+    let starts = telemetry
+        .iter()
+        .map(|sample| sample["time_s"].as_f64().unwrap());
     let start = starts.fold(f64::INFINITY, f64::min);
     assert!((-2.0..=0.0).contains(&start), "{start}");
     let fidelity = table(&sandbox, "real_llamacpp:predicted.fidelity");
