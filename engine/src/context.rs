@@ -73,6 +73,8 @@ pub struct StageContext {
     pub env: BTreeMap<String, String>,
     /// What each trial gave before.
     pub memo: Arc<Memo>,
+    /// Whether the user asked for the stage again: what was measured before is measured anew.
+    pub refresh: bool,
     /// A folder of its own, empty at the start, gone at the end.
     pub scratch: PathBuf,
     /// Where its log goes, if it keeps one.
@@ -193,6 +195,7 @@ impl StageContext {
             files: BTreeMap::new(),
             env: BTreeMap::new(),
             memo: Arc::new(Memo::open(&dir.join("trials"))),
+            refresh: false,
             scratch: dir.to_owned(),
             log: dir.join("log"),
             jobs: 1,

@@ -94,6 +94,25 @@ fn healthy_endpoint_is_measured_and_reported() {
     );
 }
 
+#[test]
+fn refresh_measures_again_and_nothing_else_does() {
+    let sandbox = small_decision();
+    let served = Served::start(&sandbox, FIXED);
+    let started = || table(&sandbox, "measure:measure.trials")[0]["started_at"].clone();
+    measure(&sandbox, &served.url, SHORT);
+    let first = started();
+    measure(&sandbox, &served.url, SHORT);
+    assert_eq!(started(), first);
+    let url = format!("params.url={}", served.url);
+    let mut words = vec!["run", "pipelines/measure.toml", "--refresh", "measure"];
+    let sets = [url.as_str(), "params.model=llama-3.1-8b"];
+    for set in sets.iter().chain(SHORT) {
+        words.extend(["--set", set]);
+    }
+    sandbox.ok(&words);
+    assert_ne!(started(), first);
+}
+
 /// Each fault with the class that its requests must get.
 const FAULTS: &[(&str, &str)] = &[
     ("http_503", "http_5xx"),

@@ -269,6 +269,7 @@ impl Job {
                 .filter_map(present)
                 .collect(),
             memo: self.store.memo(),
+            refresh: self.refresh,
             scratch: scratch.to_owned(),
             log: log.to_owned(),
             jobs: self.jobs,

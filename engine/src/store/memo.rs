@@ -96,6 +96,23 @@ impl Memo {
         })
     }
 
+    /// Remembers a value under a key in the place of any before.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub fn replace(
+        &self,
+        key: Digest,
+        value: &Value,
+        durability: Durability,
+    ) -> Result<(), MemoError> {
+        self.with_shard(&key, |shard, path| {
+            append(shard, path, &record_line(key, value)?, durability)?;
+            shard.known.insert(key, value.clone());
+            Ok(())
+        })
+    }
+
     /// Records left aside because their checksum is wrong, in the shards read so far.
     #[must_use]
     pub fn damaged(&self) -> u64 {
@@ -185,7 +202,7 @@ impl Shard {
         for line in lines.filter(|line| !line.is_empty()) {
             match parse_record(line) {
                 Some(record) => {
-                    self.known.entry(record.key).or_insert(record.value);
+                    self.known.insert(record.key, record.value);
                 }
                 None => self.damaged += 1,
             }

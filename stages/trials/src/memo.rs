@@ -17,7 +17,7 @@ pub(crate) fn put_trial(
     row: &TrialRow,
     durability: Durability,
 ) -> Result<(), StageError> {
-    Ok(memo.put(key, &json!(row), durability)?)
+    put(memo, key, &json!(row), durability)
 }
 
 /// Rows of one of a trial's tables, when they were kept.
@@ -44,6 +44,15 @@ pub(crate) fn put_rows<R: Row>(
         &Value::String(hex(&packed)),
         durability,
     )?)
+}
+
+/// What was computed stays, as it would be the same again; what was measured again counts.
+fn put(memo: &Memo, key: Digest, value: &Value, durability: Durability) -> Result<(), StageError> {
+    match durability {
+        Durability::Process => memo.put(key, value, durability)?,
+        Durability::Power => memo.replace(key, value, durability)?,
+    }
+    Ok(())
 }
 
 fn rows_key<R: Row>(key: &Digest) -> Digest {

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
@@ -61,6 +61,8 @@ pub struct TrialRunner<'a> {
     protocol: Protocol,
     draws: BTreeMap<u64, Draw>,
     progress: Option<Progress>,
+    /// Trials that this runner measured: a refresh asks for each once.
+    measured: Mutex<BTreeSet<Digest>>,
 }
 
 /// Trials done of those expected, over all calls of [`TrialRunner::run`].
@@ -106,6 +108,7 @@ impl<'a> TrialRunner<'a> {
             protocol: protocol.clone(),
             draws,
             progress: None,
+            measured: Mutex::default(),
         })
     }
 
@@ -227,6 +230,9 @@ impl<'a> TrialRunner<'a> {
 
     /// The trial as the memo has it; none when a part that is asked for is missing.
     fn known(&self, job: &Job<'_>) -> Result<Option<Trial>, StageError> {
+        if self.is_outdated(&job.key) {
+            return Ok(None);
+        }
         let Some(row) = memo::trial(&self.ctx.memo, &job.key)? else {
             return Ok(None);
         };
@@ -247,6 +253,13 @@ impl<'a> TrialRunner<'a> {
         }))
     }
 
+    /// Whether a measurement of before is not to be used.
+    fn is_outdated(&self, key: &Digest) -> bool {
+        let measured = || self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        let real = matches!(self.bench, Bench::Measured(_));
+        self.ctx.refresh && real && !measured().contains(key)
+    }
+
     fn fresh(&self, job: &Job<'_>) -> Result<Trial, StageError> {
         let (key, spec) = (job.key, job.spec);
         let draw = self.draw(spec)?;
@@ -262,6 +275,9 @@ impl<'a> TrialRunner<'a> {
             return Ok(trial);
         }
         self.remember(job, &trial)?;
+        let mut measured = self.measured.lock().unwrap_or_else(PoisonError::into_inner);
+        measured.insert(key);
+        drop(measured);
         if job.keep_requests {
             return Ok(trial);
         }
