@@ -27,6 +27,16 @@ impl Draw {
             .collect()
     }
 
+    /// When a row is to be sent: from the start, at a factor on the arrival rate; of a later turn
+    /// from the end of the turn before.
+    pub(crate) fn start_s(&self, index: usize, rate_scale: f64) -> f64 {
+        let row = &self.rows[index];
+        match self.before[index] {
+            Some(_) => row.think_s.unwrap_or(0.0),
+            None => row.arrival_s.unwrap_or(0.0) / rate_scale,
+        }
+    }
+
     /// Sessions: the most requests in flight that a closed loop has, and more than an open one.
     pub(crate) fn sessions(&self) -> u64 {
         self.before.iter().filter(|before| before.is_none()).count() as u64
@@ -50,6 +60,11 @@ impl Draw {
             rows,
         }
     }
+}
+
+/// A count of tokens as requests take it; longer prompts than it can count fit no server.
+pub(crate) fn tokens(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn digest(rows: &[WorkloadRow]) -> Digest {

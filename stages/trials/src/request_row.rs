@@ -62,7 +62,8 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
 }
 
 /// Marks the first requests in order of the intended send.
-pub(crate) fn warmup(intended_s: &[f64], requests: u64) -> Vec<bool> {
+pub(crate) fn warmup(intended_s: impl Iterator<Item = f64>, requests: u64) -> Vec<bool> {
+    let intended_s: Vec<f64> = intended_s.collect();
     let mut order: Vec<usize> = (0..intended_s.len()).collect();
     order.sort_by(|&a, &b| intended_s[a].total_cmp(&intended_s[b]).then(a.cmp(&b)));
     let mut warm = vec![false; intended_s.len()];

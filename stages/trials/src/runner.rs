@@ -10,7 +10,9 @@ use crate::draw::Draw;
 use crate::identity;
 use crate::measured::Measured;
 use crate::memo;
+use crate::metrics::Metrics;
 use crate::simulated::Simulated;
+use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{Backend, Config, Protocol};
 
 /// One trial to run.
@@ -44,6 +46,21 @@ enum Bench<'a> {
 }
 
 impl Trial {
+    /// A trial of which no request tells.
+    pub(crate) fn unserved(
+        identity: Identity,
+        (outcome, reason): (Outcome, String),
+        execution: Execution,
+    ) -> Self {
+        Self::of_row(trial_row(
+            identity,
+            (outcome, Some(reason)),
+            &Metrics::default(),
+            ServerState::default(),
+            execution,
+        ))
+    }
+
     /// A trial of which only the row is known, or asked for.
     pub(crate) fn of_row(row: TrialRow) -> Self {
         Self {

@@ -9,7 +9,7 @@ use sbt_simulator::{
 };
 use serde_json::{Value, json};
 
-use crate::draw::Draw;
+use crate::draw::{Draw, tokens};
 use crate::metrics::Metrics;
 use crate::request_row::{unsent, warmup};
 use crate::steady::overload;
@@ -116,7 +116,12 @@ impl Simulated {
                 return Err(StageError::user(message));
             }
             Err(NotLaunched::Refused(outcome, reason)) => {
-                return Ok(self.unserved(key, spec, outcome, reason));
+                let ending = (outcome, reason);
+                return Ok(Trial::unserved(
+                    self.named(key, spec),
+                    ending,
+                    Execution::default(),
+                ));
             }
         };
         let run = server.simulate(&requests(draw, spec.rate_scale), &client(&protocol.client));
@@ -152,16 +157,6 @@ impl Simulated {
             .into()
     }
 
-    fn unserved(&self, key: Digest, spec: &TrialSpec, outcome: Outcome, reason: String) -> Trial {
-        Trial::of_row(trial_row(
-            self.named(key, spec),
-            (outcome, Some(reason)),
-            &Metrics::default(),
-            ServerState::default(),
-            Execution::default(),
-        ))
-    }
-
     fn served(
         &self,
         key: Digest,
@@ -180,12 +175,8 @@ impl Simulated {
             preemptions: Some(run.preemptions),
             ..ServerState::default()
         };
-        let intended: Vec<f64> = run
-            .requests
-            .iter()
-            .map(|served| served.intended_s)
-            .collect();
-        let warm = warmup(&intended, protocol.warmup_requests);
+        let intended = run.requests.iter().map(|served| served.intended_s);
+        let warm = warmup(intended, protocol.warmup_requests);
         let served = draw.rows.iter().zip(run.requests).zip(warm);
         let requests = served.map(|((row, served), warmup)| RequestRow {
             warmup,
@@ -216,20 +207,12 @@ impl Simulated {
 
     fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
         let gpus = self.server.replica_gpus(&spec.config);
-        Identity {
-            trial_key: key.to_string(),
-            config_id: spec.config.id(),
-            config_name: spec.config.name.clone(),
-            config: spec.config.json(),
-            backend: format!(
-                "simulator: {} {}, {} on {}",
-                self.server.name, self.server.version, self.model.name, self.gpu.name
-            ),
-            draw: spec.draw,
-            rate_scale: spec.rate_scale,
-            cost_usd_h: self.usd_per_gpu_hour.map(|usd| usd * gpus as f64),
-            gpus,
-        }
+        let backend = format!(
+            "simulator: {} {}, {} on {}",
+            self.server.name, self.server.version, self.model.name, self.gpu.name
+        );
+        let cost_usd_h = self.usd_per_gpu_hour.map(|usd| usd * gpus as f64);
+        Identity::of(key, spec, backend, gpus, cost_usd_h)
     }
 }
 
@@ -257,28 +240,17 @@ pub(crate) fn engine_config(config: &Config) -> Result<EngineConfig, String> {
 
 /// What the simulator is to serve, in the order of the draw's rows.
 fn requests(draw: &Draw, rate_scale: f64) -> Vec<Request> {
-    let requests = draw
-        .rows
-        .iter()
-        .zip(&draw.before)
-        .map(|(row, before)| Request {
-            start_s: match before {
-                Some(_) => row.think_s.unwrap_or(0.0),
-                None => row.arrival_s.unwrap_or(0.0) / rate_scale,
-            },
-            after: *before,
-            continues: row.continues,
-            prompt_tokens: tokens(row.prompt_tokens),
-            output_tokens: tokens(row.output_tokens),
-            block_ids: row.prefix_block_ids.clone(),
-            block_tokens: tokens(row.prefix_block_tokens),
-        });
+    let rows = draw.rows.iter().enumerate();
+    let requests = rows.map(|(index, row)| Request {
+        start_s: draw.start_s(index, rate_scale),
+        after: draw.before[index],
+        continues: row.continues,
+        prompt_tokens: tokens(row.prompt_tokens),
+        output_tokens: tokens(row.output_tokens),
+        block_ids: row.prefix_block_ids.clone(),
+        block_tokens: tokens(row.prefix_block_tokens),
+    });
     requests.collect()
-}
-
-/// A count of tokens as the simulator takes it; longer prompts than it can count fit no server.
-fn tokens(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn client(limits: &ClientLimits) -> Client {

@@ -1,5 +1,8 @@
+use sbt_client::Lag;
+use sbt_engine::Digest;
 use sbt_schemas::{Outcome, Provenance, TrialRow};
 
+use crate::TrialSpec;
 use crate::metrics::Metrics;
 
 /// Seconds in an hour.
@@ -20,6 +23,29 @@ pub(crate) struct Identity {
     pub(crate) gpus: u64,
     /// Price of one replica.
     pub(crate) cost_usd_h: Option<f64>,
+}
+
+impl Identity {
+    /// Of a trial of `spec` on a backend where a replica occupies `gpus`.
+    pub(crate) fn of(
+        key: Digest,
+        spec: &TrialSpec,
+        backend: String,
+        gpus: u64,
+        cost_usd_h: Option<f64>,
+    ) -> Self {
+        Self {
+            trial_key: key.to_string(),
+            config_id: spec.config.id(),
+            config_name: spec.config.name.clone(),
+            config: spec.config.json(),
+            backend,
+            draw: spec.draw,
+            rate_scale: spec.rate_scale,
+            gpus,
+            cost_usd_h,
+        }
+    }
 }
 
 /// What the server itself showed.
@@ -45,14 +71,6 @@ pub(crate) struct Execution {
     pub(crate) client_cpu: Option<f64>,
     pub(crate) warnings: Vec<String>,
     pub(crate) salt: Option<String>,
-}
-
-/// Delay of the client's sends behind the schedule.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Lag {
-    pub(crate) p50_s: f64,
-    pub(crate) p99_s: f64,
-    pub(crate) max_s: f64,
 }
 
 /// The row of a trial.

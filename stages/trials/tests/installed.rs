@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sbt_launcher::FailurePattern;
 use sbt_schemas::Outcome;
 use sbt_trials::{Config, Place, ServerSpec};
 
@@ -108,7 +109,7 @@ impl Installed {
                 .env_clear()
                 .envs(launch.environment(std::env::vars(), &[offline].into())),
         );
-        let failure = self.spec.failure(&log);
+        let failure = FailurePattern::first(&self.spec.failures, &log);
         let failure = failure.map(|(failure, _)| (failure.outcome, failure.reason.as_str()));
         assert_eq!(failure, Some((outcome, reason)), "{log}");
     }

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sbt_launcher::FailurePattern;
 use sbt_schemas::Outcome;
 use sbt_trials::ServerSpec;
 
@@ -77,7 +78,7 @@ fn recorded_failures_have_their_outcome_and_reason() {
         ),
     ] {
         let Some(log) = sample(file) else { return };
-        let (failure, line) = server_of(file).failure(&log).unwrap();
+        let (failure, line) = FailurePattern::first(&server_of(file).failures, &log).unwrap();
         assert_eq!(
             (failure.outcome, failure.reason.as_str()),
             (outcome, reason)
@@ -96,7 +97,11 @@ fn logs_of_servers_that_came_up_match_no_failure() {
         "vllm_startup.log",
     ] {
         let Some(log) = sample(file) else { return };
-        assert_eq!(server_of(file).failure(&log), None, "{file}");
+        assert_eq!(
+            FailurePattern::first(&server_of(file).failures, &log),
+            None,
+            "{file}"
+        );
     }
 }
 

@@ -60,6 +60,10 @@ impl Backend {
         let Ok(server) = self.server() else {
             return Ok(());
         };
+        self.check_with(&server, name, value)
+    }
+
+    fn check_with(&self, server: &ServerSpec, name: &str, value: &Knob) -> Result<(), ParamError> {
         match self {
             Self::Simulator(_) => {}
             Self::Server(_) => return server.check(name, value),
@@ -83,8 +87,11 @@ impl Backend {
     /// Everything that is wrong with the knobs of a configuration, with `path` leading to it.
     #[must_use]
     pub fn problems_of_config(&self, config: &Config, path: &[&str]) -> Vec<ParamError> {
+        let Ok(server) = self.server() else {
+            return Vec::new();
+        };
         let knobs = config.knobs.iter();
-        let wrong = knobs.filter_map(|(name, value)| self.check(name, value).err());
+        let wrong = knobs.filter_map(|(name, value)| self.check_with(&server, name, value).err());
         wrong
             .map(|error| ParamError {
                 path: path

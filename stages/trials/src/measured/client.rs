@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use sbt_client::side::{self, Side};
 use sbt_client::{
-    AtCap as ClientAtCap, Counts, Features, Limits, Observed, Observer, Probe, Target, Vocabulary,
+    AtCap as ClientAtCap, Counts, Features, Lag, Limits, Observed, Observer, Probe, Target,
+    Vocabulary,
 };
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
@@ -16,7 +17,6 @@ use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
 use crate::protocol::{AtCap, ClientLimits};
 use crate::server::TokenizeForm;
-use crate::trial_row::Lag;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
 /// Samples of the server a second.
@@ -92,11 +92,7 @@ pub(crate) fn measure(
         .extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
     let ended_s = seen.ended_s.max(f64::MIN_POSITIVE);
     Ok(Ok(Measurement {
-        lag: Lag {
-            p50_s: seen.lag.p50_s,
-            p99_s: seen.lag.p99_s,
-            max_s: seen.lag.max_s,
-        },
+        lag: seen.lag,
         client_cpu: seen.client_cpu_s / ended_s,
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::draw::Draw;
 use crate::metrics::Metrics;
 use crate::request_row::warmup;
-use crate::trial_row::{Execution, Identity, ServerState, trial_row};
+use crate::trial_row::{Execution, Identity, trial_row};
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
 use machine::{Machine, Unready};
@@ -93,7 +93,7 @@ impl<'a> Measured<'a> {
         let identity = self.named(key, spec);
         if !breaches.is_empty() {
             let ending = (Outcome::Rejected, breaches.join(" "));
-            let mut trial = unserved(identity, ending, Execution::default());
+            let mut trial = Trial::unserved(identity, ending, Execution::default());
             // The rule says so; nothing was run.
             trial.row.provenance = Provenance::Inferred;
             return Ok(trial);
@@ -102,7 +102,7 @@ impl<'a> Measured<'a> {
         let ready = match self.machine.ready(&spec.config) {
             Ok(ready) => ready,
             Err(Unready::Configuration(ending)) => {
-                return Ok(unserved(identity, ending, execution));
+                return Ok(Trial::unserved(identity, ending, execution));
             }
             Err(Unready::Stage(error)) => return Err(error),
         };
@@ -113,7 +113,7 @@ impl<'a> Measured<'a> {
             Err(ending) => {
                 // Whatever state it is in: the next trial gets a new server.
                 self.machine.stop();
-                return Ok(unserved(identity, ending, execution));
+                return Ok(Trial::unserved(identity, ending, execution));
             }
         };
         self.served(identity, spec, draw, protocol, measured, execution)
@@ -129,12 +129,8 @@ impl<'a> Measured<'a> {
         mut execution: Execution,
     ) -> Result<Trial, StageError> {
         let rows = draw.rows.iter().zip(&measured.requests);
-        let intended: Vec<f64> = measured
-            .requests
-            .iter()
-            .map(|seen| seen.intended_s)
-            .collect();
-        let warm = warmup(&intended, protocol.warmup_requests);
+        let intended = measured.requests.iter().map(|seen| seen.intended_s);
+        let warm = warmup(intended, protocol.warmup_requests);
         let rows = rows.zip(warm);
         let mut requests: Vec<RequestRow> = rows
             .map(|((row, seen), warmup)| rows::request_row(&identity, row, warmup, seen))
@@ -193,34 +189,12 @@ impl<'a> Measured<'a> {
             Backend::Endpoint(endpoint) => endpoint.usd_per_hour,
             Backend::Simulator(_) => None,
         };
-        Identity {
-            trial_key: key.to_string(),
-            config_id: spec.config.id(),
-            config_name: spec.config.name.clone(),
-            config: spec.config.json(),
-            backend: self.backend.words(),
-            draw: spec.draw,
-            rate_scale: spec.rate_scale,
-            gpus: match &self.backend {
-                Backend::Server(launched) => {
-                    self.server.replica_gpus(&spec.config).min(launched.gpus)
-                }
-                Backend::Endpoint(_) | Backend::Simulator(_) => 0,
-            },
-            cost_usd_h: usd_per_hour,
-        }
+        let gpus = match &self.backend {
+            Backend::Server(launched) => self.server.replica_gpus(&spec.config).min(launched.gpus),
+            Backend::Endpoint(_) | Backend::Simulator(_) => 0,
+        };
+        Identity::of(key, spec, self.backend.words(), gpus, usd_per_hour)
     }
-}
-
-/// A trial of which no request tells.
-fn unserved(identity: Identity, (outcome, reason): Ending, execution: Execution) -> Trial {
-    Trial::of_row(trial_row(
-        identity,
-        (outcome, Some(reason)),
-        &Metrics::default(),
-        ServerState::default(),
-        execution,
-    ))
 }
 
 /// A trial that begins now, with the salt of its prompts.

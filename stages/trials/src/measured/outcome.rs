@@ -1,10 +1,10 @@
 //! What voids a measured trial although its server lived.
 
+use sbt_client::Lag;
 use sbt_schemas::{Outcome, RequestRow, RequestStatus};
 
 use crate::metrics::Metrics;
 use crate::steady::overload;
-use crate::trial_row::Lag;
 use crate::{Protocol, Slo};
 
 /// Share of one core from which the client's thread may have been the bottleneck. Chosen.

@@ -3,17 +3,14 @@
 use sbt_client::{Ask, PromptWords};
 use sbt_schemas::WorkloadRow;
 
-use crate::draw::Draw;
+use crate::draw::{Draw, tokens};
 
 /// The schedule of a draw, in the order of its rows, with prompts drawn from `salt`.
 pub(crate) fn asks(draw: &Draw, rate_scale: f64, salt: u64) -> Vec<Ask> {
-    let rows = draw.rows.iter().zip(&draw.before);
-    let asks = rows.map(|(row, before)| Ask {
-        start_s: match before {
-            Some(_) => row.think_s.unwrap_or(0.0),
-            None => row.arrival_s.unwrap_or(0.0) / rate_scale,
-        },
-        after: *before,
+    let rows = draw.rows.iter().enumerate();
+    let asks = rows.map(|(index, row)| Ask {
+        start_s: draw.start_s(index, rate_scale),
+        after: draw.before[index],
         continues: row.continues,
         prompt_tokens: tokens(row.prompt_tokens),
         output_tokens: tokens(row.output_tokens),
@@ -34,9 +31,4 @@ fn words(row: &WorkloadRow, salt: u64) -> PromptWords {
             request: row.request_id,
         },
     }
-}
-
-/// A count of tokens as requests take it.
-fn tokens(count: u64) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

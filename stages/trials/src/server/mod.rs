@@ -1,6 +1,5 @@
 mod api;
 mod check;
-mod failure;
 mod launch;
 mod version;
 
