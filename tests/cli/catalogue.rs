@@ -17,12 +17,12 @@ use crate::sandbox::{Outcome, Sandbox};
 /// Longest wait for something that comes for certain.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-struct Llama {
+pub(crate) struct Llama {
     server: PathBuf,
     model: PathBuf,
 }
 
-fn llama() -> Option<Llama> {
+pub(crate) fn llama() -> Option<Llama> {
     let path = |name: &str| std::env::var_os(name).map(PathBuf::from);
     let found = path("SBT_LLAMA_SERVER").zip(path("SBT_LLAMA_MODEL"));
     let Some((server, model)) = found else {
@@ -152,12 +152,7 @@ protocol = {{ warmup_requests = 0, client = {{ idle_timeout_s = 3.0, ttft_timeou
 }
 
 fn table(sandbox: &Sandbox, name: &str) -> Vec<Value> {
-    let reference = format!("catalogue:measure.{name}");
-    let out = sandbox
-        .ok(&["table", &reference, "--format", "json"])
-        .stdout;
-    let rows = out.lines().map(|line| serde_json::from_str(line).unwrap());
-    rows.collect()
+    sandbox.table(&format!("catalogue:measure.{name}"))
 }
 
 fn assert_ended(sandbox: &Sandbox, outcome: &str, reason: &str) {

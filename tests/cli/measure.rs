@@ -51,12 +51,6 @@ fn measure(sandbox: &Sandbox, url: &str, sets: &[&str]) -> Outcome {
     sandbox.run(&words)
 }
 
-pub(crate) fn table(sandbox: &Sandbox, reference: &str) -> Vec<Value> {
-    let out = sandbox.ok(&["table", reference, "--format", "json"]);
-    let rows = out.stdout.lines();
-    rows.map(|row| serde_json::from_str(row).unwrap()).collect()
-}
-
 /// Closed loop, so that the run is short: 4 users, 40 requests of 8 tokens.
 const SHORT: &[&str] = &[
     "params.requests=40",
@@ -72,7 +66,7 @@ fn healthy_endpoint_is_measured_and_reported() {
     let served = Served::start(&sandbox, FIXED);
     let outcome = measure(&sandbox, &served.url, SHORT);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let trial = &table(&sandbox, "measure:measure.trials")[0];
+    let trial = &sandbox.table("measure:measure.trials")[0];
     assert_eq!((&trial["n"], &trial["n_ok"]), (&40.into(), &40.into()));
     assert_eq!(trial["provenance"], "measured");
     assert_eq!(trial["statuses"], "ok 40");
@@ -80,7 +74,7 @@ fn healthy_endpoint_is_measured_and_reported() {
     assert!((0.03..0.3).contains(&ttft), "{ttft}");
     let tpot = trial["tpot_ok_p50_s"].as_f64().unwrap();
     assert!((0.002..0.03).contains(&tpot), "{tpot}");
-    let requests = table(&sandbox, "measure:measure.requests");
+    let requests = sandbox.table("measure:measure.requests");
     assert_eq!(requests.len(), 40);
     for request in &requests {
         assert_eq!(request["output_tokens"], 8);
@@ -98,7 +92,7 @@ fn healthy_endpoint_is_measured_and_reported() {
 fn refresh_measures_again_and_nothing_else_does() {
     let sandbox = small_decision();
     let served = Served::start(&sandbox, FIXED);
-    let started = || table(&sandbox, "measure:measure.trials")[0]["started_at"].clone();
+    let started = || sandbox.table("measure:measure.trials")[0]["started_at"].clone();
     measure(&sandbox, &served.url, SHORT);
     let first = started();
     measure(&sandbox, &served.url, SHORT);
@@ -167,7 +161,7 @@ fn check_fault(fault: &str, class: &str) {
     ];
     let outcome = measure(&sandbox, &served.url, &[SHORT, &limits].concat());
     assert_eq!(outcome.code, Some(0), "{fault}: {outcome}");
-    let requests = table(&sandbox, "measure:measure.requests");
+    let requests = sandbox.table("measure:measure.requests");
     let hit = requests.iter().filter(|r| r["status"] != "ok");
     let hit: Vec<&Value> = hit.collect();
     if class == "ok" {
@@ -182,7 +176,7 @@ fn check_fault(fault: &str, class: &str) {
             "{fault}: {request}"
         );
     }
-    let trial = &table(&sandbox, "measure:measure.trials")[0];
+    let trial = &sandbox.table("measure:measure.trials")[0];
     let ttft = trial["ttft_ok_p99_s"].as_f64().unwrap();
     assert!((0.03..1.0).contains(&ttft), "{fault}: {ttft}");
 }

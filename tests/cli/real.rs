@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::catalogue::llama;
 use crate::decision::small_decision;
-use crate::measure::{Served, table};
+use crate::measure::Served;
 use crate::sandbox::{Outcome, Sandbox};
 
 /// The whole decision on a real llama-server, as small as it can be.
@@ -25,14 +26,6 @@ const SMALL: &[&str] = &[
     "params.finalists=1",
 ];
 
-fn has_llama() -> bool {
-    let found = std::env::var_os("SBT_LLAMA_SERVER").is_some();
-    if !found {
-        println!("skipped: SBT_LLAMA_SERVER is not set");
-    }
-    found
-}
-
 /// Trials that ended, each with its key and whether it was known already.
 fn trials(sandbox: &Sandbox) -> Vec<(String, bool)> {
     let events = sandbox.events();
@@ -46,7 +39,7 @@ fn trials(sandbox: &Sandbox) -> Vec<(String, bool)> {
 
 #[test]
 fn killed_decision_on_a_real_server_goes_on_without_measuring_again() {
-    if !has_llama() {
+    if llama().is_none() {
         return;
     }
     let sandbox = small_decision();
@@ -73,11 +66,11 @@ fn killed_decision_on_a_real_server_goes_on_without_measuring_again() {
 
     let reports = sandbox.read("results/real_llamacpp/report.html");
     assert!(reports.contains("MEASURED"));
-    let finalists = table(&sandbox, "real_llamacpp:stability.trials");
+    let finalists = sandbox.table("real_llamacpp:stability.trials");
     assert!(finalists.iter().all(|trial| {
         trial["provenance"] == "measured" && trial["rss_peak_mb"].as_f64() > Some(50.0)
     }));
-    let telemetry = table(&sandbox, "real_llamacpp:stability.telemetry");
+    let telemetry = sandbox.table("real_llamacpp:stability.telemetry");
     assert!(
         telemetry
             .iter()
@@ -89,10 +82,10 @@ fn killed_decision_on_a_real_server_goes_on_without_measuring_again() {
         .map(|sample| sample["time_s"].as_f64().unwrap());
     let start = starts.fold(f64::INFINITY, f64::min);
     assert!((-2.0..=0.0).contains(&start), "{start}");
-    let fidelity = table(&sandbox, "real_llamacpp:predicted.fidelity");
+    let fidelity = sandbox.table("real_llamacpp:predicted.fidelity");
     let compared = fidelity.iter().filter(|row| !row["error"].is_null());
     assert!(compared.count() > 10, "{fidelity:?}");
-    let verdicts = table(&sandbox, "real_llamacpp:predicted.verdicts");
+    let verdicts = sandbox.table("real_llamacpp:predicted.verdicts");
     assert_eq!(verdicts[0]["check"], "ranking");
     let again = sandbox.run(SMALL);
     assert!(
@@ -138,7 +131,7 @@ protocol = {{ warmup_requests = 4 }}
     sandbox.write("calibration.toml", &pipeline);
     let outcome: Outcome = sandbox.run(&["run", "calibration.toml"]);
     assert_eq!(outcome.code, Some(0), "{outcome}");
-    let trials = table(&sandbox, "calibration:compared.trials");
+    let trials = sandbox.table("calibration:compared.trials");
     let of = |provenance: &str| {
         let found = trials
             .iter()

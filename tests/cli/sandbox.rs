@@ -88,6 +88,13 @@ impl Sandbox {
         outcome
     }
 
+    /// Rows of a table, as JSON objects.
+    pub(crate) fn table(&self, reference: &str) -> Vec<Value> {
+        let out = self.ok(&["table", reference, "--format", "json"]);
+        let rows = out.stdout.lines();
+        rows.map(|row| serde_json::from_str(row).unwrap()).collect()
+    }
+
     /// Digest of each file below a folder, by relative path.
     pub(crate) fn digests(&self, relative: &str) -> BTreeMap<String, String> {
         let base = self.path(relative);
