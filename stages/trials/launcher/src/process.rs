@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use rustix::param::{clock_ticks_per_second, page_size};
-use rustix::process::{Pid, Signal, getsid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// One process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub(crate) struct Process {
     /// Letter of `/proc/PID/stat`: `R`unning, `S`leeping, `T` stopped, `Z`ombie, …
     pub(crate) state: char,
     pub(crate) group: u32,
+    /// 0 when its leader is outside this process's PID namespace.
     pub(crate) session: u32,
     /// Ticks of its own and of the children that it has waited for.
     cpu_ticks: u64,
@@ -78,11 +79,6 @@ pub(crate) fn signal(group: u32, signal: Signal) {
     }
 }
 
-/// The session of this process.
-pub(crate) fn own_session() -> u32 {
-    getsid(None).map_or(0, |session| session.as_raw_nonzero().get().unsigned_abs())
-}
-
 /// Names the boot of this machine: process ids and start times mean something within one only.
 pub(crate) fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -128,7 +124,6 @@ mod tests {
     fn this_process_is_a_member_of_its_group() {
         let own = Process::read(std::process::id()).unwrap();
         assert!(members(own.group).iter().any(|other| other.pid == own.pid));
-        assert_eq!(own.session, own_session());
         assert!(own.rss_bytes() > 0);
     }
 }

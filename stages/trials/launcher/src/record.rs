@@ -51,9 +51,10 @@ pub(crate) struct Record {
 impl Record {
     /// Describes a child of this process. None when it is gone.
     pub(crate) fn of(child: u32, program: &str) -> Option<Self> {
+        let leader = Process::read(child)?;
         Some(Self {
-            leader: Identity::of(&Process::read(child)?),
-            session: process::own_session(),
+            leader: Identity::of(&leader),
+            session: leader.session,
             owner: Identity::of(&Process::read(std::process::id())?),
             boot: process::boot_id(),
             namespace: process::pid_namespace(),
