@@ -213,8 +213,12 @@ fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
     }
 }
 
+/// A zombie is gone too: where no init reaps orphans it stays, and holds nothing.
 fn is_gone(pid: Pid) -> bool {
-    !Path::new("/proc").join(pid.to_string()).exists()
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| {
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+    })
 }
 
 /// A port that is free now.
