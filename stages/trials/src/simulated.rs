@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
-    Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Served, Server,
+    Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Served, Server, StepSource,
 };
 use serde_json::{Value, json};
 
@@ -135,7 +135,14 @@ impl Simulated {
         }
         let config = engine_config(&self.server.effective(config));
         let config = config.map_err(NotLaunched::Unmodelled)?;
-        Server::launch(&config, &self.model, &self.gpu, tokens(self.gpus)).map_err(|failure| {
+        Server::launch(
+            &config,
+            &self.model,
+            &self.gpu,
+            tokens(self.gpus),
+            &StepSource::default(),
+        )
+        .map_err(|failure| {
             let outcome = match &failure {
                 LaunchFailure::Invalid(_) => Outcome::LaunchFailed,
                 LaunchFailure::DoesNotFit { .. } => Outcome::Oom,

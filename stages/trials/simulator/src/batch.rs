@@ -32,14 +32,11 @@ pub(crate) struct Load {
     pub(crate) context_max: f64,
     /// Sum over prompt chunks of `q (s + q / 2)`: pairs of tokens that attend to each other.
     pub(crate) prefill_pairs: f64,
+    /// New tokens of the other ranks that share this one's experts.
+    pub(crate) other_tokens: u32,
 }
 
 impl Load {
-    /// Whether decoding requests share the step with prompt chunks.
-    pub(crate) fn mixed(&self) -> bool {
-        self.decodes > 0 && self.decodes < self.sequences
-    }
-
     /// Whether nothing but decoding happens.
     pub(crate) fn pure_decode(&self) -> bool {
         self.decodes == self.sequences

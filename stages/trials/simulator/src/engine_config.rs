@@ -41,6 +41,10 @@ pub struct EngineConfig {
     pub max_cudagraph_capture_size: Option<u32>,
     /// GPUs that one model is split over.
     pub tensor_parallel_size: u32,
+    /// Engines that each serve a share of the requests.
+    pub data_parallel_size: u32,
+    /// Whether each GPU holds whole experts instead of a slice of every one.
+    pub enable_expert_parallel: bool,
     /// Requests that may wait; further ones get HTTP 503.
     pub max_num_queued_reqs: Option<u32>,
     /// KV blocks, instead of what the memory gives.
@@ -66,6 +70,8 @@ impl Default for EngineConfig {
             enforce_eager: false,
             max_cudagraph_capture_size: None,
             tensor_parallel_size: 1,
+            data_parallel_size: 1,
+            enable_expert_parallel: false,
             max_num_queued_reqs: None,
             num_gpu_blocks_override: None,
         }
@@ -158,6 +164,16 @@ impl EngineConfig {
             default.max(len)
         };
         default.max(seqs).min(seqs.saturating_mul(len))
+    }
+
+    /// GPUs that one engine's experts are split over.
+    pub(crate) fn expert_ranks(&self) -> u32 {
+        let engines = if self.enable_expert_parallel {
+            self.data_parallel_size
+        } else {
+            1
+        };
+        self.tensor_parallel_size * engines
     }
 
     /// Bytes of one weight in the layers.

@@ -38,6 +38,7 @@ pub use model::{Experts, Model, WeightsDtype};
 pub use request::Request;
 pub use run::{Run, Served};
 pub use server::{LaunchFailure, Server};
+pub use step_time::{Coefficients, KernelError, KernelTables, StepSource, Term, Terms};
 
 /// Raised when the same inputs give another result.
 pub const REVISION: u32 = 4;

@@ -6,7 +6,7 @@ use crate::prefix::BlockKeys;
 use crate::scheduler::{Limits, Scheduler};
 use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
-use crate::step_time::StepTime;
+use crate::step_time::{StepSource, StepTime};
 use crate::{Client, EngineConfig, Gpu, Memory, Model, Request, Run};
 
 /// A server that came up with a configuration.
@@ -41,7 +41,7 @@ pub enum LaunchFailure {
 }
 
 impl Server {
-    /// Starts a server on `gpus` GPUs.
+    /// Starts a server on `gpus` GPUs, whose steps take what `source` says.
     ///
     /// # Errors
     /// When vLLM would not come up: an invalid configuration, too little memory, or a KV cache
@@ -51,6 +51,7 @@ impl Server {
         model: &Model,
         gpu: &Gpu,
         gpus: u32,
+        source: &StepSource,
     ) -> Result<Self, LaunchFailure> {
         check(config, model, gpu, gpus)?;
         let memory = Memory::new(config, model, gpu);
@@ -66,7 +67,7 @@ impl Server {
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
             },
             max_model_len: config.resolved_max_model_len(model),
-            step_time: Arc::new(StepTime::new(config, model, gpu)),
+            step_time: Arc::new(StepTime::new(config, model, gpu, source)),
             config: config.clone(),
             memory,
         })

@@ -5,12 +5,19 @@ use proptest::prelude::*;
 use sbt_schemas::RequestStatus;
 use sbt_simulator::{
     Client, EngineConfig, Gpu, LaunchFailure, Model, Quantization, Request, Run, Server,
-    WeightsDtype,
+    StepSource, WeightsDtype,
 };
 
 fn server(config: &EngineConfig) -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
-    Server::launch(config, model, Gpu::named("l40s").unwrap(), 2).unwrap()
+    Server::launch(
+        config,
+        model,
+        Gpu::named("l40s").unwrap(),
+        2,
+        &StepSource::default(),
+    )
+    .unwrap()
 }
 
 fn small() -> EngineConfig {
@@ -339,17 +346,29 @@ fn full_queue_refuses_and_too_long_prompts_are_invalid() {
 fn impossible_launches_say_why() {
     let model = Model::named("llama-3.1-70b").unwrap();
     let gpu = Gpu::named("rtx-4090").unwrap();
-    let failure = Server::launch(&EngineConfig::default(), model, gpu, 1)
-        .err()
-        .unwrap();
+    let failure = Server::launch(
+        &EngineConfig::default(),
+        model,
+        gpu,
+        1,
+        &StepSource::default(),
+    )
+    .err()
+    .unwrap();
     assert!(
         matches!(failure, LaunchFailure::DoesNotFit { .. }),
         "{failure}"
     );
     let model = Model::named("llama-3.1-8b").unwrap();
-    let failure = Server::launch(&EngineConfig::default(), model, gpu, 1)
-        .err()
-        .unwrap();
+    let failure = Server::launch(
+        &EngineConfig::default(),
+        model,
+        gpu,
+        1,
+        &StepSource::default(),
+    )
+    .err()
+    .unwrap();
     assert!(
         failure.to_string().contains("largest max_model_len"),
         "{failure}"
@@ -358,7 +377,9 @@ fn impossible_launches_say_why() {
         num_gpu_blocks_override: Some(1 << 20),
         ..EngineConfig::default()
     };
-    let failure = Server::launch(&crowded, model, gpu, 1).err().unwrap();
+    let failure = Server::launch(&crowded, model, gpu, 1, &StepSource::default())
+        .err()
+        .unwrap();
     assert!(
         matches!(failure, LaunchFailure::DoesNotFit { .. }),
         "{failure}"
@@ -374,7 +395,7 @@ fn largest_length_of_the_refusal_launches() {
         max_model_len: Some(len),
         ..EngineConfig::default()
     };
-    let launch = |len| Server::launch(&with(len), model, gpu, 1);
+    let launch = |len| Server::launch(&with(len), model, gpu, 1, &StepSource::default());
     let tokens = launch(2048).unwrap().memory().kv_cache_tokens as u32;
     assert!(launch(tokens).is_ok() && launch(tokens + 1).is_err());
 }
@@ -402,7 +423,7 @@ fn fp8_checkpoint_weighs_what_quantisation_at_load_gives() {
     let model = Model::named("llama-3.1-8b").unwrap();
     let gpu = Gpu::named("l40s").unwrap();
     let weights = |config: &EngineConfig, model: &Model| {
-        Server::launch(config, model, gpu, 1)
+        Server::launch(config, model, gpu, 1, &StepSource::default())
             .unwrap()
             .memory()
             .weights_bytes

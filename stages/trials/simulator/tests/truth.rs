@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server};
+use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server, StepSource};
 use serde_json::Value;
 
 fn data(path: &str) -> Option<PathBuf> {
@@ -97,7 +97,7 @@ fn simulated(run: &str, gpu: &Gpu) -> Option<Means> {
         })
         .collect();
     let model = Model::named("llama-3.1-8b").unwrap();
-    let server = Server::launch(&config, model, gpu, 1).unwrap();
+    let server = Server::launch(&config, model, gpu, 1, &StepSource::default()).unwrap();
     let run = server.simulate(&requests, &Client::default());
     Some(means(run.requests.iter().map(|served| {
         let ttft = served.queue_s.unwrap() + served.prefill_s.unwrap();

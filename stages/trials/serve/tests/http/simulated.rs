@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use sbt_serve::{Engine, Options};
-use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server};
+use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Server, StepSource};
 use serde_json::{Value, json};
 
 use crate::raw::{Arrived, CHAT, chat, get, post, posted, start};
@@ -12,7 +12,14 @@ use crate::raw::{Arrived, CHAT, chat, get, post, posted, start};
 fn simulator() -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
     let config = EngineConfig::default();
-    Server::launch(&config, model, Gpu::named("h100-sxm").unwrap(), 1).unwrap()
+    Server::launch(
+        &config,
+        model,
+        Gpu::named("h100-sxm").unwrap(),
+        1,
+        &StepSource::default(),
+    )
+    .unwrap()
 }
 
 fn options() -> Options {
@@ -89,7 +96,7 @@ fn full_queue_is_status_503() {
     };
     let model = Model::named("llama-3.1-8b").unwrap();
     let gpu = Gpu::named("h100-sxm").unwrap();
-    let full = Server::launch(&config, model, gpu, 1).unwrap();
+    let full = Server::launch(&config, model, gpu, 1, &StepSource::default()).unwrap();
     let server = start(Options::new("m", Engine::Simulated(Box::new(full))));
     let arrived = post(server.addr(), CHAT, "", &chat(2));
     assert_eq!(arrived.status(), 503);

@@ -3,11 +3,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Client, EngineConfig, Gpu, Model, Server};
+use crate::{Client, EngineConfig, Gpu, Model, Server, StepSource};
 
 fn server(config: &EngineConfig) -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
-    Server::launch(config, model, Gpu::named("l40s").unwrap(), 1).unwrap()
+    Server::launch(
+        config,
+        model,
+        Gpu::named("l40s").unwrap(),
+        1,
+        &StepSource::default(),
+    )
+    .unwrap()
 }
 
 fn configs() -> impl Strategy<Value = EngineConfig> {

@@ -1,0 +1,241 @@
+mod analytic;
+mod curve;
+mod decode;
+mod grid;
+mod kernels;
+mod measured;
+mod terms;
+
+use std::sync::Arc;
+
+use analytic::Analytic;
+pub(crate) use decode::Decode;
+use decode::DecodeAttention;
+pub use kernels::{KernelError, KernelTables};
+use measured::Measured;
+pub use terms::{Coefficients, Term, Terms};
+
+use crate::batch::Load;
+use crate::cuda_graphs::CudaGraphs;
+use crate::{EngineConfig, Gpu, Model};
+
+/// Share of the way from the mean to the longest context that a batch of unequal contexts costs;
+/// measured 0.03 to 0.10.
+const SKEW: f64 = 0.05;
+/// Host work of one step: fixed part when it is hidden behind the GPU, when it is not, and when
+/// it is not under tensor parallelism (fitted on H100 runs of vLLM 0.12: 2.5 to 3.6 ms).
+const HOST_S: f64 = 0.5e-3;
+const HOST_S_SYNC_TP: f64 = 3.0e-3;
+const HOST_S_PER_SEQUENCE: f64 = 3e-6;
+
+/// Where the times of engine steps are from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSource {
+    /// Measured kernels; none: the data sheet of the GPU and what kernels reach of it.
+    pub kernels: Option<Arc<KernelTables>>,
+    /// What calibration has made of the terms.
+    pub coefficients: Coefficients,
+}
+
+impl Default for StepSource {
+    /// The data sheet, not calibrated.
+    fn default() -> Self {
+        Self {
+            kernels: None,
+            coefficients: Coefficients::all(1.0),
+        }
+    }
+}
+
+enum Kernels {
+    Analytic(Analytic),
+    Measured(Measured),
+}
+
+/// Time of one engine step.
+pub(crate) struct StepTime {
+    kernels: Kernels,
+    coefficients: Coefficients,
+    layers: f64,
+    ranks: f64,
+    reduced_bytes_per_token: f64,
+    gpu: Gpu,
+    graphs: CudaGraphs,
+    asynchronous: bool,
+    host_s: f64,
+}
+
+impl StepTime {
+    pub(crate) fn new(
+        config: &EngineConfig,
+        model: &Model,
+        gpu: &Gpu,
+        source: &StepSource,
+    ) -> Self {
+        let ranks = f64::from(config.tensor_parallel_size);
+        let kernels = match &source.kernels {
+            None => Kernels::Analytic(Analytic::new(config, model, gpu)),
+            Some(tables) => Kernels::Measured(Measured::new(Arc::clone(tables), config, model)),
+        };
+        Self {
+            kernels,
+            coefficients: source.coefficients,
+            layers: f64::from(model.layers),
+            ranks,
+            reduced_bytes_per_token: f64::from(model.hidden) * 2.0,
+            gpu: gpu.clone(),
+            graphs: CudaGraphs::new(config, model, gpu),
+            asynchronous: config.async_scheduling,
+            host_s: if config.async_scheduling || ranks < 2.0 {
+                HOST_S
+            } else {
+                HOST_S_SYNC_TP
+            },
+        }
+    }
+
+    /// Seconds from the start of the step to its results.
+    pub(crate) fn seconds(&self, load: &Load) -> f64 {
+        if load.pure_decode() && load.other_tokens == 0 {
+            let decode = self.decode(load.decodes);
+            return decode.seconds(load.context_sum, load.context_max);
+        }
+        let terms = self.terms(load);
+        let gpu_s = terms.gpu_s(&self.coefficients);
+        self.step_s(gpu_s, terms.host_s(&self.coefficients))
+    }
+
+    /// Steps in which `requests` decode and nothing else happens.
+    pub(crate) fn decode(&self, requests: u32) -> Decode {
+        let load = Load {
+            tokens: requests,
+            sequences: requests,
+            decodes: requests,
+            ..Load::default()
+        };
+        let terms = self.terms_beside_attention(&load);
+        Decode {
+            beside_attention_s: terms.gpu_s(&self.coefficients),
+            attention: self.decode_attention(requests),
+            coefficient: self.coefficients[Term::DecodeAttention],
+            host_s: terms.host_s(&self.coefficients),
+            asynchronous: self.asynchronous,
+        }
+    }
+
+    /// Where the time of a step goes, before calibration.
+    pub(crate) fn terms(&self, load: &Load) -> Terms {
+        let mut terms = self.terms_beside_attention(load);
+        if load.pure_decode() {
+            let attention = self.decode_attention(load.decodes);
+            terms[Term::DecodeAttention] = attention.seconds(load.context_sum, load.context_max);
+            return terms;
+        }
+        let (prefill, mixed) = match &self.kernels {
+            Kernels::Analytic(analytic) => analytic.attention_s(load),
+            Kernels::Measured(measured) => measured.attention_s(load),
+        };
+        terms[Term::PrefillAttention] = prefill;
+        terms[Term::MixedAttention] = mixed;
+        terms
+    }
+
+    fn terms_beside_attention(&self, load: &Load) -> Terms {
+        let padded = self.graphs.padded(load.tokens);
+        let full_graph = padded.is_some() && load.pure_decode();
+        let tokens = f64::from(padded.unwrap_or(load.tokens));
+        let everywhere = tokens + f64::from(load.other_tokens);
+        let mut terms = Terms::all(0.0);
+        match &self.kernels {
+            Kernels::Analytic(analytic) => {
+                terms[Term::Linear] = analytic.linear_s(tokens, everywhere);
+                terms[Term::Head] = analytic.head_s(load);
+                terms[Term::Small] = analytic.small_s(full_graph);
+            }
+            Kernels::Measured(measured) => {
+                terms[Term::Linear] = measured.linear_s(tokens, everywhere);
+                terms[Term::Head] = measured.head_s(load);
+            }
+        }
+        terms[Term::Communication] = self.communication_s(tokens, full_graph);
+        terms[Term::Host] = self.host_s;
+        terms[Term::HostPerSequence] = HOST_S_PER_SEQUENCE * f64::from(load.sequences);
+        terms
+    }
+
+    fn decode_attention(&self, requests: u32) -> DecodeAttention {
+        match &self.kernels {
+            Kernels::Analytic(analytic) => analytic.decode_attention(requests),
+            Kernels::Measured(measured) => measured.decode_attention(requests),
+        }
+    }
+
+    fn communication_s(&self, tokens: f64, graph: bool) -> f64 {
+        if self.ranks < 2.0 {
+            return 0.0;
+        }
+        let bytes = tokens * self.reduced_bytes_per_token;
+        2.0 * self.layers * self.gpu.all_reduce_s(bytes, self.ranks, graph)
+    }
+
+    fn step_s(&self, gpu_s: f64, host_s: f64) -> f64 {
+        decode::step_s(gpu_s, host_s, self.asynchronous)
+    }
+}
+
+/// From what equal contexts cost to what unequal ones do.
+fn skewed(equal_s: f64, longest_s: f64) -> f64 {
+    equal_s + SKEW * (longest_s - equal_s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(batch: u32, context: f64) -> Load {
+        Load {
+            tokens: batch,
+            sequences: batch,
+            decodes: batch,
+            context_sum: f64::from(batch) * context,
+            context_max: context,
+            ..Load::default()
+        }
+    }
+
+    fn llama(gpu: &str, config: &EngineConfig) -> StepTime {
+        let model = Model::named("llama-3.1-8b").unwrap();
+        StepTime::new(
+            config,
+            model,
+            Gpu::named(gpu).unwrap(),
+            &StepSource::default(),
+        )
+    }
+
+    /// 16.06 GB of weights at 3.35 TB/s × 0.80 are 6.0 ms: what an H100 needs for one token.
+    #[test]
+    fn lone_decode_on_h100_is_the_time_to_read_the_weights() {
+        let seconds = llama("h100-sxm", &EngineConfig::default()).seconds(&decode(1, 500.0));
+        assert!((0.0055..0.0075).contains(&seconds), "{seconds}");
+    }
+
+    #[test]
+    fn step_takes_longer_with_more_requests_and_longer_contexts() {
+        let time = llama("l40s", &EngineConfig::default());
+        let by_batch = [1, 8, 64, 256].map(|n| time.seconds(&decode(n, 500.0)));
+        let by_context = [1e2, 1e3, 1e4].map(|c| time.seconds(&decode(32, c)));
+        assert!(by_batch.is_sorted() && by_context.is_sorted());
+    }
+
+    #[test]
+    fn synchronous_steps_pay_for_the_host() {
+        let config = EngineConfig {
+            async_scheduling: false,
+            ..EngineConfig::default()
+        };
+        let load = decode(8, 500.0);
+        let sync = llama("h100-sxm", &config).seconds(&load);
+        assert!(sync > llama("h100-sxm", &EngineConfig::default()).seconds(&load));
+    }
+}
