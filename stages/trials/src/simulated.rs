@@ -143,11 +143,12 @@ impl Simulated {
             &StepSource::default(),
         )
         .map_err(|failure| {
-            let outcome = match &failure {
-                LaunchFailure::Invalid(_) => Outcome::LaunchFailed,
-                LaunchFailure::DoesNotFit { .. } => Outcome::Oom,
-            };
-            NotLaunched::Refused(outcome, failure.to_string())
+            let reason = failure.to_string();
+            match failure {
+                LaunchFailure::Invalid(_) => NotLaunched::Refused(Outcome::LaunchFailed, reason),
+                LaunchFailure::DoesNotFit { .. } => NotLaunched::Refused(Outcome::Oom, reason),
+                LaunchFailure::NoKernels(_) => NotLaunched::Unmodelled(reason),
+            }
         })
     }
 

@@ -32,8 +32,6 @@ pub(crate) struct Load {
     pub(crate) context_max: f64,
     /// Sum over prompt chunks of `q (s + q / 2)`: pairs of tokens that attend to each other.
     pub(crate) prefill_pairs: f64,
-    /// New tokens of the other ranks that share this one's experts.
-    pub(crate) other_tokens: u32,
 }
 
 impl Load {

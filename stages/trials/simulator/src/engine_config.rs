@@ -166,14 +166,9 @@ impl EngineConfig {
         default.max(seqs).min(seqs.saturating_mul(len))
     }
 
-    /// GPUs that one engine's experts are split over.
+    /// GPUs that the experts of a mixture are split over: those of all engines.
     pub(crate) fn expert_ranks(&self) -> u32 {
-        let engines = if self.enable_expert_parallel {
-            self.data_parallel_size
-        } else {
-            1
-        };
-        self.tensor_parallel_size * engines
+        self.tensor_parallel_size * self.data_parallel_size
     }
 
     /// Bytes of one weight in the layers.

@@ -6,7 +6,7 @@ use crate::prefix::BlockKeys;
 use crate::scheduler::{Limits, Scheduler};
 use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
-use crate::step_time::{StepSource, StepTime};
+use crate::step_time::{KernelError, StepSource, StepTime};
 use crate::{Client, EngineConfig, Gpu, Memory, Model, Request, Run};
 
 /// A server that came up with a configuration.
@@ -24,6 +24,9 @@ pub enum LaunchFailure {
     /// It refuses the configuration.
     #[error("{0}")]
     Invalid(String),
+    /// There are no kernel tables for the configuration: nothing can be said about it.
+    #[error("{0}")]
+    NoKernels(#[from] KernelError),
     /// It ran out of memory while it loaded.
     #[error(
         "out of memory at start: weights of {weights_mb:.0} MB, other buffers of {other_mb:.0} MB and a KV cache of {kv_cache_mb:.0} MB per GPU do not fit into {available_mb:.0} MB"
@@ -67,7 +70,7 @@ impl Server {
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
             },
             max_model_len: config.resolved_max_model_len(model),
-            step_time: Arc::new(StepTime::new(config, model, gpu, source)),
+            step_time: Arc::new(StepTime::new(config, model, gpu, source)?),
             config: config.clone(),
             memory,
         })

@@ -30,6 +30,17 @@ impl Grid {
         Self::Axis(values, grids)
     }
 
+    /// Values of the last axis, at the first value of each axis before.
+    pub(crate) fn values_of_last_axis(&self) -> &[f64] {
+        match self {
+            Self::Point(_) => &[],
+            Self::Axis(values, grids) => match grids.first() {
+                Some(grid @ Self::Axis(..)) => grid.values_of_last_axis(),
+                Some(Self::Point(_)) | None => values,
+            },
+        }
+    }
+
     /// Seconds at a place with as many coordinates as the grid has axes.
     pub(crate) fn at(&self, place: &[f64]) -> f64 {
         match (self, place) {

@@ -1,16 +1,18 @@
 use std::sync::Arc;
 
-use super::analytic::distinct;
+use super::analytic::{distinct, mixed_decode};
 use super::decode::DecodeAttention;
-use super::kernels::KernelTables;
+use super::kernels::{KernelError, KernelTables, Kernels};
 use super::skewed;
 use crate::batch::Load;
 use crate::{EngineConfig, Model};
 
 /// Kernels from measured tables.
 pub(super) struct Measured {
-    tables: Arc<KernelTables>,
+    tables: Arc<Kernels>,
     layers: f64,
+    /// Cost of decoding beside a prompt against alone, where that was not measured.
+    mixed_decode: f64,
     experts: Option<Mixture>,
 }
 
@@ -19,20 +21,28 @@ struct Mixture {
     count: f64,
     active: f64,
     ranks: f64,
+    /// Whether a rank holds whole experts, not a slice of each.
+    whole: bool,
 }
 
 impl Measured {
-    pub(super) fn new(tables: Arc<KernelTables>, config: &EngineConfig, model: &Model) -> Self {
+    pub(super) fn new(
+        tables: &KernelTables,
+        config: &EngineConfig,
+        model: &Model,
+    ) -> Result<Self, KernelError> {
         let mixture = |experts: crate::Experts| Mixture {
             count: f64::from(experts.count),
             active: f64::from(experts.active),
             ranks: f64::from(config.expert_ranks()),
+            whole: config.enable_expert_parallel,
         };
-        Self {
-            tables,
+        Ok(Self {
+            tables: tables.of(config, model)?,
             layers: f64::from(model.layers),
+            mixed_decode: mixed_decode(model),
             experts: model.experts.map(mixture),
-        }
+        })
     }
 
     /// `everywhere`: tokens of all ranks that share the experts.
@@ -41,13 +51,17 @@ impl Measured {
         self.layers * layer_s + self.tables.ends.at(tokens)
     }
 
-    /// Experts of one layer. A rank holds its part of them, and sees its part of the visits.
+    /// Experts of one layer, which were measured on one GPU that holds them all.
     fn experts_s(&self, tokens: f64) -> f64 {
         let (Some(mixture), Some(grid)) = (&self.experts, &self.tables.experts) else {
             return 0.0;
         };
-        let visited = distinct(mixture.count, mixture.active, tokens) / mixture.ranks;
-        grid.at(&[visited, tokens / mixture.ranks])
+        let visited = distinct(mixture.count, mixture.active, tokens);
+        if mixture.whole {
+            grid.at(&[visited / mixture.ranks, tokens / mixture.ranks])
+        } else {
+            grid.at(&[visited, tokens]) / mixture.ranks
+        }
     }
 
     pub(super) fn decode_attention(&self, requests: u32) -> DecodeAttention {
@@ -72,13 +86,13 @@ impl Measured {
         if load.decodes == 0 {
             return (prefill_s, 0.0);
         }
-        let decodes = f64::from(load.decodes);
-        let beside = |context| self.tables.mixed.at(&[tokens, before, decodes, context]) - alone;
-        let mean = load.context_sum / decodes;
-        (
-            prefill_s,
-            self.layers * skewed(beside(mean), beside(load.context_max)),
-        )
+        let mean = load.context_sum / f64::from(load.decodes);
+        let beside = |context| match &self.tables.mixed {
+            Some(mixed) => mixed.at(&[tokens, before, f64::from(load.decodes), context]) - alone,
+            None => self.tables.decode.at(&[f64::from(load.decodes), context]) * self.mixed_decode,
+        };
+        let mixed_s = skewed(beside(mean), beside(load.context_max));
+        (prefill_s, self.layers * mixed_s)
     }
 
     pub(super) fn head_s(&self, load: &Load) -> f64 {

@@ -1,16 +1,20 @@
 mod analytic;
+mod communication;
 mod curve;
 mod decode;
 mod grid;
+mod hardware;
 mod kernels;
 mod measured;
+mod profile;
 mod terms;
 
 use std::sync::Arc;
 
 use analytic::Analytic;
+use communication::Communication;
 pub(crate) use decode::Decode;
-use decode::DecodeAttention;
+use decode::{DecodeAttention, step_s};
 pub use kernels::{KernelError, KernelTables};
 use measured::Measured;
 pub use terms::{Coefficients, Term, Terms};
@@ -52,14 +56,21 @@ enum Kernels {
     Measured(Measured),
 }
 
+/// Tokens that kernels run, which a CUDA graph pads.
+#[derive(Debug, Clone, Copy)]
+struct Width {
+    tokens: f64,
+    /// Of all engines that share the experts.
+    everywhere: f64,
+    /// Whether one graph holds the whole step.
+    full_graph: bool,
+}
+
 /// Time of one engine step.
 pub(crate) struct StepTime {
     kernels: Kernels,
     coefficients: Coefficients,
-    layers: f64,
-    ranks: f64,
-    reduced_bytes_per_token: f64,
-    gpu: Gpu,
+    communication: Communication,
     graphs: CudaGraphs,
     asynchronous: bool,
     host_s: f64,
@@ -71,38 +82,53 @@ impl StepTime {
         model: &Model,
         gpu: &Gpu,
         source: &StepSource,
-    ) -> Self {
-        let ranks = f64::from(config.tensor_parallel_size);
+    ) -> Result<Self, KernelError> {
         let kernels = match &source.kernels {
             None => Kernels::Analytic(Analytic::new(config, model, gpu)),
-            Some(tables) => Kernels::Measured(Measured::new(Arc::clone(tables), config, model)),
+            Some(tables) => Kernels::Measured(Measured::new(tables, config, model)?),
         };
-        Self {
+        Ok(Self {
             kernels,
             coefficients: source.coefficients,
-            layers: f64::from(model.layers),
-            ranks,
-            reduced_bytes_per_token: f64::from(model.hidden) * 2.0,
-            gpu: gpu.clone(),
+            communication: Communication::new(config, model, gpu),
             graphs: CudaGraphs::new(config, model, gpu),
             asynchronous: config.async_scheduling,
-            host_s: if config.async_scheduling || ranks < 2.0 {
+            host_s: if config.async_scheduling || config.tensor_parallel_size == 1 {
                 HOST_S
             } else {
                 HOST_S_SYNC_TP
             },
-        }
+        })
     }
 
     /// Seconds from the start of the step to its results.
     pub(crate) fn seconds(&self, load: &Load) -> f64 {
-        if load.pure_decode() && load.other_tokens == 0 {
+        if load.pure_decode() {
             let decode = self.decode(load.decodes);
             return decode.seconds(load.context_sum, load.context_max);
         }
-        let terms = self.terms(load);
-        let gpu_s = terms.gpu_s(&self.coefficients);
-        self.step_s(gpu_s, terms.host_s(&self.coefficients))
+        self.whole_s(load, self.width(load))
+    }
+
+    /// Seconds of a step that engines which share their experts take together: the slowest's. An
+    /// engine without work takes part with a token of its own.
+    pub(crate) fn seconds_together(&self, loads: &[Load]) -> f64 {
+        let tokens = |load: &Load| load.tokens.max(1);
+        let largest = loads.iter().map(tokens).max().unwrap_or(1);
+        // With a CUDA graph every engine runs the size of the largest batch.
+        let padded = self.graphs.padded(largest);
+        let run = |load: &Load| f64::from(padded.unwrap_or(tokens(load)));
+        let everywhere = loads.iter().map(run).sum();
+        let full_graph = padded.is_some() && loads.iter().all(Load::pure_decode);
+        let seconds = loads.iter().map(|load| {
+            let width = Width {
+                tokens: run(load),
+                everywhere,
+                full_graph,
+            };
+            self.whole_s(load, width)
+        });
+        seconds.fold(0.0, f64::max)
     }
 
     /// Steps in which `requests` decode and nothing else happens.
@@ -113,7 +139,7 @@ impl StepTime {
             decodes: requests,
             ..Load::default()
         };
-        let terms = self.terms_beside_attention(&load);
+        let terms = self.terms_beside_attention(&load, self.width(&load));
         Decode {
             beside_attention_s: terms.gpu_s(&self.coefficients),
             attention: self.decode_attention(requests),
@@ -123,12 +149,31 @@ impl StepTime {
         }
     }
 
+    fn whole_s(&self, load: &Load, width: Width) -> f64 {
+        let terms = self.terms(load, width);
+        let gpu_s = terms.gpu_s(&self.coefficients);
+        step_s(gpu_s, terms.host_s(&self.coefficients), self.asynchronous)
+    }
+
+    fn width(&self, load: &Load) -> Width {
+        let padded = self.graphs.padded(load.tokens);
+        let tokens = f64::from(padded.unwrap_or(load.tokens));
+        Width {
+            tokens,
+            everywhere: tokens,
+            full_graph: padded.is_some() && load.pure_decode(),
+        }
+    }
+
     /// Where the time of a step goes, before calibration.
-    pub(crate) fn terms(&self, load: &Load) -> Terms {
-        let mut terms = self.terms_beside_attention(load);
-        if load.pure_decode() {
-            let attention = self.decode_attention(load.decodes);
-            terms[Term::DecodeAttention] = attention.seconds(load.context_sum, load.context_max);
+    fn terms(&self, load: &Load, width: Width) -> Terms {
+        let mut terms = self.terms_beside_attention(load, width);
+        if load.decodes == load.sequences {
+            if load.decodes > 0 {
+                let attention = self.decode_attention(load.decodes);
+                let seconds = attention.seconds(load.context_sum, load.context_max);
+                terms[Term::DecodeAttention] = seconds;
+            }
             return terms;
         }
         let (prefill, mixed) = match &self.kernels {
@@ -140,24 +185,20 @@ impl StepTime {
         terms
     }
 
-    fn terms_beside_attention(&self, load: &Load) -> Terms {
-        let padded = self.graphs.padded(load.tokens);
-        let full_graph = padded.is_some() && load.pure_decode();
-        let tokens = f64::from(padded.unwrap_or(load.tokens));
-        let everywhere = tokens + f64::from(load.other_tokens);
+    fn terms_beside_attention(&self, load: &Load, width: Width) -> Terms {
         let mut terms = Terms::all(0.0);
         match &self.kernels {
             Kernels::Analytic(analytic) => {
-                terms[Term::Linear] = analytic.linear_s(tokens, everywhere);
+                terms[Term::Linear] = analytic.linear_s(width.tokens, width.everywhere);
                 terms[Term::Head] = analytic.head_s(load);
-                terms[Term::Small] = analytic.small_s(full_graph);
+                terms[Term::Small] = analytic.small_s(width.full_graph);
             }
             Kernels::Measured(measured) => {
-                terms[Term::Linear] = measured.linear_s(tokens, everywhere);
+                terms[Term::Linear] = measured.linear_s(width.tokens, width.everywhere);
                 terms[Term::Head] = measured.head_s(load);
             }
         }
-        terms[Term::Communication] = self.communication_s(tokens, full_graph);
+        terms[Term::Communication] = self.communication.seconds(width);
         terms[Term::Host] = self.host_s;
         terms[Term::HostPerSequence] = HOST_S_PER_SEQUENCE * f64::from(load.sequences);
         terms
@@ -168,18 +209,6 @@ impl StepTime {
             Kernels::Analytic(analytic) => analytic.decode_attention(requests),
             Kernels::Measured(measured) => measured.decode_attention(requests),
         }
-    }
-
-    fn communication_s(&self, tokens: f64, graph: bool) -> f64 {
-        if self.ranks < 2.0 {
-            return 0.0;
-        }
-        let bytes = tokens * self.reduced_bytes_per_token;
-        2.0 * self.layers * self.gpu.all_reduce_s(bytes, self.ranks, graph)
-    }
-
-    fn step_s(&self, gpu_s: f64, host_s: f64) -> f64 {
-        decode::step_s(gpu_s, host_s, self.asynchronous)
     }
 }
 
@@ -211,6 +240,7 @@ mod tests {
             Gpu::named(gpu).unwrap(),
             &StepSource::default(),
         )
+        .unwrap()
     }
 
     /// 16.06 GB of weights at 3.35 TB/s × 0.80 are 6.0 ms: what an H100 needs for one token.
