@@ -145,8 +145,11 @@ fn engine(arguments: &ServeArgs) -> Result<Engine, Failure> {
         let helps = problems.iter().filter_map(|problem| problem.help.as_ref());
         return Err(helps.fold(failure, |failure, help| failure.hint(help)));
     }
-    let server = simulator.launch(&config);
-    Ok(Engine::Simulated(Box::new(server.map_err(does_not_start)?)))
+    let server = simulator.launch(&config).map_err(does_not_start)?;
+    let live = server
+        .live()
+        .ok_or_else(|| does_not_start("it simulates one engine, so `data_parallel_size` is 1"))?;
+    Ok(Engine::Simulated(Box::new(live)))
 }
 
 fn does_not_start(reason: impl Display) -> Failure {

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use sbt_simulator::Server;
+use sbt_simulator::Live;
 
 use crate::fault::FaultRates;
 use crate::fixed::FixedTimes;
@@ -8,7 +8,7 @@ use crate::fixed::FixedTimes;
 /// What decides when tokens come.
 pub enum Engine {
     /// A simulated server.
-    Simulated(Box<Server>),
+    Simulated(Box<Live>),
     /// The same times for every request.
     Fixed(FixedTimes),
 }

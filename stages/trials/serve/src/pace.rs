@@ -6,13 +6,7 @@ use crate::tokenizer::chained;
 /// What decides when tokens come. Times are the engine's own.
 pub(crate) enum Pace {
     Fixed(Fixed),
-    Simulated(Box<Simulated>),
-}
-
-/// A simulated engine and the size of its KV blocks.
-pub(crate) struct Simulated {
-    live: Live,
-    block_size: u32,
+    Simulated(Box<Live>),
 }
 
 impl Pace {
@@ -20,17 +14,10 @@ impl Pace {
         Self::Fixed(Fixed::new(times))
     }
 
-    pub(crate) fn simulated(server: &sbt_simulator::Server) -> Self {
-        Self::Simulated(Box::new(Simulated {
-            live: server.live(),
-            block_size: server.block_size(),
-        }))
-    }
-
     pub(crate) fn max_model_len(&self) -> u32 {
         match self {
             Self::Fixed(fixed) => fixed.max_model_len(),
-            Self::Simulated(simulated) => simulated.live.max_model_len(),
+            Self::Simulated(live) => live.max_model_len(),
         }
     }
 
@@ -38,28 +25,28 @@ impl Pace {
     pub(crate) fn submit(&mut self, now_s: f64, prompt: &[u32], answer: &[u32]) -> Option<u64> {
         match self {
             Self::Fixed(fixed) => Some(fixed.submit(now_s, answer.len() as u32)),
-            Self::Simulated(simulated) => simulated.submit(now_s, prompt, answer),
+            Self::Simulated(live) => submit(live, now_s, prompt, answer),
         }
     }
 
     pub(crate) fn abort(&mut self, now_s: f64, request: u64) {
         match self {
             Self::Fixed(fixed) => fixed.abort(request),
-            Self::Simulated(simulated) => simulated.live.abort(now_s, request),
+            Self::Simulated(live) => live.abort(now_s, request),
         }
     }
 
     pub(crate) fn next_s(&self) -> Option<f64> {
         match self {
             Self::Fixed(fixed) => fixed.next_s(),
-            Self::Simulated(simulated) => simulated.live.next_s(),
+            Self::Simulated(live) => live.next_s(),
         }
     }
 
     pub(crate) fn advance(&mut self, now_s: f64, out: &mut Vec<Emission>) {
         match self {
             Self::Fixed(fixed) => fixed.advance(now_s, out),
-            Self::Simulated(simulated) => out.extend(simulated.live.advance(now_s)),
+            Self::Simulated(live) => out.extend(live.advance(now_s)),
         }
     }
 
@@ -69,7 +56,7 @@ impl Pace {
                 running: fixed.running(),
                 ..Gauges::default()
             },
-            Self::Simulated(simulated) => simulated.live.gauges(),
+            Self::Simulated(live) => live.gauges(),
         }
     }
 
@@ -77,24 +64,23 @@ impl Pace {
     pub(crate) fn reset_prefix_cache(&mut self) -> bool {
         match self {
             Self::Fixed(_) => true,
-            Self::Simulated(simulated) => simulated.live.reset_prefix_cache(),
+            Self::Simulated(live) => live.reset_prefix_cache(),
         }
     }
 }
 
-impl Simulated {
-    fn submit(&mut self, now_s: f64, prompt: &[u32], answer: &[u32]) -> Option<u64> {
-        let sequence = [prompt, answer].concat();
-        self.live.submit(&Request {
-            start_s: now_s,
-            after: None,
-            continues: false,
-            prompt_tokens: prompt.len() as u32,
-            output_tokens: answer.len() as u32,
-            block_ids: block_ids(&sequence, self.block_size),
-            block_tokens: self.block_size,
-        })
-    }
+fn submit(live: &mut Live, now_s: f64, prompt: &[u32], answer: &[u32]) -> Option<u64> {
+    let sequence = [prompt, answer].concat();
+    let block_size = live.block_size();
+    live.submit(&Request {
+        start_s: now_s,
+        after: None,
+        continues: false,
+        prompt_tokens: prompt.len() as u32,
+        output_tokens: answer.len() as u32,
+        block_ids: block_ids(&sequence, block_size),
+        block_tokens: block_size,
+    })
 }
 
 /// Identity of each full block of a sequence: its tokens and all before them.

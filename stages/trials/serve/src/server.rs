@@ -83,9 +83,9 @@ pub async fn bind(options: Options) -> Result<Bound, ServeError> {
     };
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let addr = listener.local_addr()?;
-    let pace = match &options.engine {
-        options::Engine::Fixed(times) => Pace::fixed(*times),
-        options::Engine::Simulated(server) => Pace::simulated(server),
+    let pace = match options.engine {
+        options::Engine::Fixed(times) => Pace::fixed(times),
+        options::Engine::Simulated(live) => Pace::Simulated(live),
     };
     let app = App {
         model: options.model,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::batch::Batch;
 use crate::scheduler::Scheduler;
+use crate::state::Sequence;
 use crate::step_time::StepTime;
 
 /// Network and front end (HTTP, tokenizer) before the server's queue. Chosen: measured front ends
@@ -15,10 +16,25 @@ pub(crate) trait Outside {
     fn next_s(&self) -> Option<f64>;
 
     /// Lets the next thing happen.
-    fn happen(&mut self, scheduler: &mut Scheduler);
+    fn happen(&mut self, door: &mut impl Door);
 
     /// Takes a token of a request.
-    fn take(&mut self, scheduler: &Scheduler, request: u32, at_s: f64, last: bool);
+    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool);
+}
+
+/// Where requests come in.
+pub(crate) trait Door {
+    /// Queues a new attempt of a request.
+    fn receive(&mut self, request: u32, attempt: u32, now: f64);
+
+    /// Drops a request, wherever it is.
+    fn abort(&mut self, request: u32);
+
+    /// Requests that wait.
+    fn waiting(&self) -> usize;
+
+    /// A request as the server sees it.
+    fn sequence(&self, request: u32) -> &Sequence;
 }
 
 /// The engine's loop on a virtual clock.

@@ -70,6 +70,20 @@ impl Gpu {
         GPUS.keys().map(String::as_str)
     }
 
+    /// The GPU with its neighbours behind a link of a latency, s, and a rate, bytes/s: an
+    /// all-reduce takes the latency and the time to send its bytes.
+    #[must_use]
+    pub fn with_link(self, latency_s: f64, bytes_per_s: f64) -> Self {
+        let latency_us = latency_s * 1e6;
+        let us = SIZES.map(|bytes| latency_us + bytes / bytes_per_s * 1e6);
+        Self {
+            all_reduce_tp2_us: us,
+            all_reduce_tp8_us: us,
+            eager_floor_us: latency_us,
+            ..self
+        }
+    }
+
     /// Seconds of an all-reduce of `bytes` over `n` GPUs. Between the measured sizes it is latency
     /// and transfer, so linear in size; between 2 and 8 GPUs geometric.
     pub(crate) fn all_reduce_s(&self, bytes: f64, n: f64, graph: bool) -> f64 {
@@ -87,9 +101,11 @@ impl Gpu {
     }
 }
 
+/// Sizes of all-reduces that the catalogue holds times for, bytes.
+const SIZES: [f64; 3] = [1024.0, 1_048_576.0, 33_554_432.0];
+
 /// Microseconds at a size between or beyond the measured ones.
 fn interpolate(points: &[f64; 3], bytes: f64) -> f64 {
-    const SIZES: [f64; 3] = [1024.0, 1_048_576.0, 33_554_432.0];
     let segment = usize::from(bytes > SIZES[1]);
     let slope = (points[segment + 1] - points[segment]) / (SIZES[segment + 1] - SIZES[segment]);
     points[segment] + slope * (bytes.max(SIZES[0]) - SIZES[segment])
@@ -115,6 +131,21 @@ mod tests {
         assert!((gpu.all_reduce_s(1024.0, 2.0, false) - 21e-6).abs() < 1e-9);
         let sizes = (8..27).map(|p| gpu.all_reduce_s(2_f64.powi(p), 4.0, true));
         assert!(sizes.collect::<Vec<_>>().is_sorted());
+    }
+
+    #[test]
+    fn link_takes_its_latency_and_the_bytes() {
+        let gpu = Gpu::named("rtx-pro-6000")
+            .unwrap()
+            .clone()
+            .with_link(20e-6, 16e9);
+        for bytes in [1e6, 4e6, 1e8] {
+            let seconds = gpu.all_reduce_s(bytes, 2.0, true);
+            assert!(
+                (seconds - (20e-6 + bytes / 16e9)).abs() < 1e-12,
+                "{bytes}: {seconds}"
+            );
+        }
     }
 
     /// Sizes that the catalogue does not hold, of the same table (AIConfigurator 0.12, vLLM in a

@@ -20,10 +20,18 @@ pub(crate) fn check(
 
 fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String> {
     let tp = config.tensor_parallel_size;
+    let engines = config.data_parallel_size;
     let (heads, kv_heads) = (model.heads, model.kv_heads);
     if tp == 0 || tp > gpus {
         return Some(format!(
             "tensor_parallel_size {tp} must be at least 1 and at most the {gpus} GPUs"
+        ));
+    }
+    if engines == 0 || engines > gpus / tp {
+        return Some(format!(
+            "data_parallel_size {engines} must be at least 1, and with tensor_parallel_size {tp} \
+             at most {} on {gpus} GPUs",
+            gpus / tp
         ));
     }
     if !heads.is_multiple_of(tp) {

@@ -6,6 +6,7 @@
 //! equal results on every machine.
 
 mod admission;
+mod balancer;
 mod batch;
 mod blocks;
 mod catalogue;
@@ -14,6 +15,7 @@ mod cuda_graphs;
 mod emission;
 mod engine;
 mod engine_config;
+mod fleet;
 mod gpu;
 mod launch_rules;
 mod live;

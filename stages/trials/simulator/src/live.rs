@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::client::{Agenda, Happening};
-use crate::engine::{Engine, FRONT_END_S, Outside};
+use crate::engine::{Door, Engine, FRONT_END_S, Outside};
 use crate::scheduler::Scheduler;
 use crate::simulation::Rules;
 use crate::state::Sequence;
@@ -82,6 +82,12 @@ impl Live {
     #[must_use]
     pub fn max_model_len(&self) -> u32 {
         self.rules.max_model_len
+    }
+
+    /// Tokens of one KV block.
+    #[must_use]
+    pub fn block_size(&self) -> u32 {
+        self.engine.scheduler.config.block_size
     }
 
     /// Sends a request at its `start_s`, or now if that is over; its number. None when the prompt
@@ -196,7 +202,7 @@ impl Outside for Desk {
         self.agenda.next_s()
     }
 
-    fn happen(&mut self, scheduler: &mut Scheduler) {
+    fn happen(&mut self, door: &mut impl Door) {
         let Some(planned) = self.agenda.pop() else {
             return;
         };
@@ -205,16 +211,16 @@ impl Outside for Desk {
         if planned.what == Happening::Received {
             self.arriving -= 1;
             if current {
-                scheduler.receive(planned.request, planned.attempt, planned.at_s);
+                door.receive(planned.request, planned.attempt, planned.at_s);
             }
         } else if current {
-            scheduler.abort(planned.request);
+            door.abort(planned.request);
             self.close(planned.request);
         }
     }
 
-    fn take(&mut self, scheduler: &Scheduler, request: u32, at_s: f64, last: bool) {
-        let sequence = &scheduler.sequences[request as usize];
+    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool) {
+        let sequence = door.sequence(request);
         self.out.push(Emission {
             request: self.places[request as usize].request,
             at_s,

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 
 use crate::batch::{Batch, Entry};
 use crate::blocks::{BlockPool, NONE};
+use crate::engine::Door;
 use crate::prefix::BlockKeys;
 use crate::state::{Phase, Sequence};
 use crate::{EngineConfig, Request};
@@ -81,43 +82,12 @@ impl Scheduler {
         self.keys.keep(requests, |key| pool.find(key).is_some());
     }
 
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     pub(crate) fn preemptions(&self) -> u64 {
         self.preemptions
     }
 
     pub(crate) fn kv_peak(&self) -> f64 {
         self.kv_peak
-    }
-
-    /// Queues a new attempt of a request.
-    pub(crate) fn receive(&mut self, request: u32, attempt: u32, now: f64) {
-        let sequence = &mut self.sequences[request as usize];
-        *sequence = Sequence {
-            phase: Phase::Waiting,
-            attempt,
-            epoch: sequence.epoch + 1,
-            preemptions: sequence.preemptions,
-            received_s: now,
-            ..Sequence::new(sequence.prompt, sequence.output)
-        };
-        self.waiting.push_back(request);
-    }
-
-    /// Drops a request, wherever it is.
-    pub(crate) fn abort(&mut self, request: u32) {
-        match self.sequences[request as usize].phase {
-            Phase::Away => return,
-            Phase::Waiting => self.waiting.retain(|r| *r != request),
-            Phase::Running => self.running.retain(|r| *r != request),
-        }
-        self.release_blocks(request);
-        let sequence = &mut self.sequences[request as usize];
-        sequence.phase = Phase::Away;
-        sequence.epoch += 1;
     }
 
     /// Fills a batch for the next step. A step that preempts admits nobody.
@@ -262,6 +232,43 @@ impl Scheduler {
             self.abort(request);
         }
         Some(last)
+    }
+}
+
+impl Door for Scheduler {
+    /// Queues a new attempt of a request.
+    fn receive(&mut self, request: u32, attempt: u32, now: f64) {
+        let sequence = &mut self.sequences[request as usize];
+        *sequence = Sequence {
+            phase: Phase::Waiting,
+            attempt,
+            epoch: sequence.epoch + 1,
+            preemptions: sequence.preemptions,
+            received_s: now,
+            ..Sequence::new(sequence.prompt, sequence.output)
+        };
+        self.waiting.push_back(request);
+    }
+
+    /// Drops a request, wherever it is.
+    fn abort(&mut self, request: u32) {
+        match self.sequences[request as usize].phase {
+            Phase::Away => return,
+            Phase::Waiting => self.waiting.retain(|r| *r != request),
+            Phase::Running => self.running.retain(|r| *r != request),
+        }
+        self.release_blocks(request);
+        let sequence = &mut self.sequences[request as usize];
+        sequence.phase = Phase::Away;
+        sequence.epoch += 1;
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn sequence(&self, request: u32) -> &Sequence {
+        &self.sequences[request as usize]
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Server {
     memory: Memory,
     limits: Limits,
     max_model_len: u32,
+    /// Whether its engines hold the experts of a mixture together.
+    shares_experts: bool,
     step_time: Arc<StepTime>,
 }
 
@@ -70,6 +72,7 @@ impl Server {
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
             },
             max_model_len: config.resolved_max_model_len(model),
+            shares_experts: model.experts.is_some(),
             step_time: Arc::new(StepTime::new(config, model, gpu, source)?),
             config: config.clone(),
             memory,
@@ -88,6 +91,31 @@ impl Server {
     /// When a request follows one that does not stand before it.
     #[must_use]
     pub fn simulate(&self, requests: &[Request], client: &Client) -> Run {
+        let first = self.engine(requests);
+        let simulation = Simulation::new(self.rules(), &first, requests, client);
+        let step_time = Arc::clone(&self.step_time);
+        let others = (1..self.config.data_parallel_size).map(|_| self.engine(requests));
+        let engines: Vec<Scheduler> = std::iter::once(first).chain(others).collect();
+        match <[Scheduler; 1]>::try_from(engines) {
+            Ok([alone]) => simulation.run(alone, step_time),
+            Err(engines) => simulation.run_fleet(engines, self.shares_experts, step_time),
+        }
+    }
+
+    /// Serves requests that come as time goes by, from an empty cache. None with several engines.
+    #[must_use]
+    pub fn live(&self) -> Option<Live> {
+        if self.config.data_parallel_size > 1 {
+            return None;
+        }
+        let keys = BlockKeys::new(&[], &[], self.config.block_size);
+        let scheduler = Scheduler::new(&self.config, self.limits, keys, Vec::new());
+        let step_time = Arc::clone(&self.step_time);
+        Some(Live::new(self.rules(), scheduler, step_time))
+    }
+
+    /// An engine that any of the requests may come to.
+    fn engine(&self, requests: &[Request]) -> Scheduler {
         let max = self.max_model_len;
         let sequences: Vec<Sequence> = requests
             .iter()
@@ -104,23 +132,7 @@ impl Server {
             .map(|s| (s.prompt + s.output).min(max))
             .collect();
         let keys = BlockKeys::new(requests, &lengths, self.config.block_size);
-        let scheduler = Scheduler::new(&self.config, self.limits, keys, sequences);
-        let simulation = Simulation::new(self.rules(), &scheduler, requests, client);
-        simulation.run(scheduler, Arc::clone(&self.step_time))
-    }
-
-    /// Serves requests that come as time goes by, from an empty cache.
-    #[must_use]
-    pub fn live(&self) -> Live {
-        let keys = BlockKeys::new(&[], &[], self.config.block_size);
-        let scheduler = Scheduler::new(&self.config, self.limits, keys, Vec::new());
-        Live::new(self.rules(), scheduler, Arc::clone(&self.step_time))
-    }
-
-    /// Tokens of one KV block.
-    #[must_use]
-    pub fn block_size(&self) -> u32 {
-        self.config.block_size
+        Scheduler::new(&self.config, self.limits, keys, sequences)
     }
 
     fn rules(&self) -> Rules {
@@ -164,4 +176,77 @@ fn check_kv_cache(memory: &Memory, max_model_len: u32) -> Result<(), LaunchFailu
          ({max_model_len}): the largest max_model_len that fits is {tokens}; lower it, or give the \
          cache more memory (gpu_memory_utilization, kv_cache_dtype, tensor_parallel_size)"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(i: u32) -> Request {
+        Request {
+            start_s: f64::from(i) * 0.05,
+            after: None,
+            continues: false,
+            prompt_tokens: 50 + 37 * (i % 19),
+            output_tokens: 5 + 11 * (i % 7),
+            block_ids: vec![u64::from(i % 5)],
+            block_tokens: 16,
+        }
+    }
+
+    fn launch(config: &EngineConfig, model: &str) -> Server {
+        let model = Model::named(model).unwrap();
+        let gpu = Gpu::named("h100-sxm").unwrap();
+        Server::launch(config, model, gpu, 8, &StepSource::default()).unwrap()
+    }
+
+    #[test]
+    fn fleet_of_one_engine_is_that_engine() {
+        let requests: Vec<Request> = (0..80).map(request).collect();
+        for async_scheduling in [true, false] {
+            let config = EngineConfig {
+                async_scheduling,
+                max_num_seqs: Some(6),
+                num_gpu_blocks_override: Some(80),
+                max_model_len: Some(1024),
+                ..EngineConfig::default()
+            };
+            let server = launch(&config, "llama-3.1-8b");
+            let client = Client::default();
+            let run = |fleet: bool| {
+                let engine = server.engine(&requests);
+                let rules = server.rules();
+                let simulation = Simulation::new(rules, &engine, &requests, &client);
+                let step_time = Arc::clone(&server.step_time);
+                if fleet {
+                    simulation.run_fleet(vec![engine], false, step_time)
+                } else {
+                    simulation.run(engine, step_time)
+                }
+            };
+            assert_eq!(run(true), run(false));
+        }
+    }
+
+    /// Two engines that share their experts wait for one another, and still serve more than one.
+    #[test]
+    fn engines_of_a_mixture_step_together_and_lose_nothing() {
+        let requests: Vec<Request> = (0..200).map(request).collect();
+        let run = |engines: u32| {
+            let config = EngineConfig {
+                data_parallel_size: engines,
+                enable_expert_parallel: true,
+                tensor_parallel_size: 2,
+                max_num_seqs: Some(8),
+                ..EngineConfig::default()
+            };
+            let server = launch(&config, "mixtral-8x7b");
+            server.simulate(&requests, &Client::default())
+        };
+        let (one, two) = (run(1), run(2));
+        for (served, request) in two.requests.iter().zip(&requests) {
+            assert_eq!(served.output_tokens, u64::from(request.output_tokens));
+        }
+        assert!(two.end_s < one.end_s, "{} {}", two.end_s, one.end_s);
+    }
 }

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use sbt_schemas::RequestStatus;
 
 use crate::client::{Agenda, Happening, Places, Scheduled};
-use crate::engine::{Engine, FRONT_END_S, Outside};
+use crate::engine::{Door, Engine, FRONT_END_S, Outside};
+use crate::fleet::Fleet;
 use crate::scheduler::Scheduler;
 use crate::step_time::StepTime;
 use crate::{Client, Request, Run, Served};
@@ -63,17 +64,34 @@ impl<'a> Simulation<'a> {
     pub(crate) fn run(mut self, scheduler: Scheduler, step_time: Arc<StepTime>) -> Run {
         let mut engine = Engine::new(scheduler, step_time, self.rules.depth);
         while engine.advance(&mut self) {}
+        let steps = engine.steps();
+        self.ended(std::slice::from_ref(&engine.scheduler), steps)
+    }
+
+    /// With several engines; `together`: they share their experts.
+    pub(crate) fn run_fleet(
+        mut self,
+        engines: Vec<Scheduler>,
+        together: bool,
+        step_time: Arc<StepTime>,
+    ) -> Run {
+        let mut fleet = Fleet::new(engines, together, step_time, self.rules.depth);
+        fleet.run(&mut self);
+        self.ended(fleet.engines(), fleet.steps())
+    }
+
+    fn ended(self, engines: &[Scheduler], steps: u64) -> Run {
         let ends = self.served.iter().filter_map(|served| served.end_s);
         Run {
             end_s: ends.fold(0.0, f64::max),
-            kv_peak: engine.scheduler.kv_peak(),
-            preemptions: engine.scheduler.preemptions(),
-            steps: engine.steps(),
+            kv_peak: engines.iter().map(Scheduler::kv_peak).fold(0.0, f64::max),
+            preemptions: engines.iter().map(Scheduler::preemptions).sum(),
+            steps,
             requests: self.served,
         }
     }
 
-    fn happened(&mut self, scheduled: Scheduled, scheduler: &mut Scheduler) {
+    fn happened(&mut self, scheduled: Scheduled, door: &mut impl Door) {
         let Scheduled {
             at_s,
             request,
@@ -94,10 +112,10 @@ impl<'a> Simulation<'a> {
                 }
             }
             Happening::Retried => self.send(request, at_s),
-            Happening::Received if current => self.receive(request, attempt, at_s, scheduler),
+            Happening::Received if current => self.receive(request, attempt, at_s, door),
             Happening::TimedOut if current => {
-                scheduler.abort(request);
-                self.fail_attempt(request, at_s, RequestStatus::TimeoutTotal, scheduler);
+                door.abort(request);
+                self.fail_attempt(request, at_s, RequestStatus::TimeoutTotal, door);
             }
             Happening::Received | Happening::TimedOut => {}
         }
@@ -117,31 +135,25 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn receive(&mut self, request: u32, attempt: u32, at_s: f64, scheduler: &mut Scheduler) {
+    fn receive(&mut self, request: u32, attempt: u32, at_s: f64, door: &mut impl Door) {
         let prompt = self.requests[request as usize].prompt_tokens;
         if prompt == 0 || prompt >= self.rules.max_model_len {
-            self.end(request, at_s, RequestStatus::ContextOverflow, scheduler);
+            self.end(request, at_s, RequestStatus::ContextOverflow, door);
         } else if self
             .rules
             .max_queued
-            .is_some_and(|most| scheduler.waiting() >= most)
+            .is_some_and(|most| door.waiting() >= most)
         {
-            self.fail_attempt(request, at_s, RequestStatus::Http5xx, scheduler);
+            self.fail_attempt(request, at_s, RequestStatus::Http5xx, door);
         } else {
-            scheduler.receive(request, attempt, at_s);
+            door.receive(request, attempt, at_s);
         }
     }
 
-    fn fail_attempt(
-        &mut self,
-        request: u32,
-        at_s: f64,
-        status: RequestStatus,
-        scheduler: &Scheduler,
-    ) {
+    fn fail_attempt(&mut self, request: u32, at_s: f64, status: RequestStatus, door: &impl Door) {
         let attempts = self.served[request as usize].attempts;
         if attempts > self.client.retries {
-            self.end(request, at_s, status, scheduler);
+            self.end(request, at_s, status, door);
             return;
         }
         let doublings = i32::try_from(attempts - 1).unwrap_or(i32::MAX);
@@ -151,8 +163,8 @@ impl<'a> Simulation<'a> {
             .plan(at_s + pause_s, request, 0, Happening::Retried);
     }
 
-    fn complete(&mut self, request: u32, scheduler: &Scheduler) {
-        let sequence = scheduler.sequences[request as usize];
+    fn complete(&mut self, request: u32, door: &impl Door) {
+        let sequence = *door.sequence(request);
         let tokens = &self.tokens[request as usize];
         let (Some(&first), Some(&last)) = (tokens.first(), tokens.last()) else {
             return;
@@ -165,11 +177,11 @@ impl<'a> Simulation<'a> {
         served.queue_s = Some(sequence.scheduled_s - sequence.received_s);
         served.prefill_s = Some(first - sequence.scheduled_s);
         served.decode_s = Some(last - first);
-        self.end(request, last, RequestStatus::Ok, scheduler);
+        self.end(request, last, RequestStatus::Ok, door);
     }
 
     /// Tokens that came before a failure are kept: they tell a slow answer from a long wait.
-    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus, scheduler: &Scheduler) {
+    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus, door: &impl Door) {
         let tokens = &self.tokens[request as usize];
         let served = &mut self.served[request as usize];
         served.first_token_s = tokens.first().copied();
@@ -177,7 +189,7 @@ impl<'a> Simulation<'a> {
         served.itl_s = tokens.windows(2).map(|pair| pair[1] - pair[0]).collect();
         served.status = status;
         served.end_s = Some(at_s);
-        served.preemptions = u64::from(scheduler.sequences[request as usize].preemptions);
+        served.preemptions = u64::from(door.sequence(request).preemptions);
         self.follow(request, at_s, status);
         if let Some(waiting) = self.places.leave() {
             self.send(waiting, at_s);
@@ -212,16 +224,16 @@ impl Outside for Simulation<'_> {
         self.agenda.next_s()
     }
 
-    fn happen(&mut self, scheduler: &mut Scheduler) {
+    fn happen(&mut self, door: &mut impl Door) {
         if let Some(scheduled) = self.agenda.pop() {
-            self.happened(scheduled, scheduler);
+            self.happened(scheduled, door);
         }
     }
 
-    fn take(&mut self, scheduler: &Scheduler, request: u32, at_s: f64, last: bool) {
+    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool) {
         self.tokens[request as usize].push(at_s);
         if last {
-            self.complete(request, scheduler);
+            self.complete(request, door);
         }
     }
 }

@@ -23,7 +23,10 @@ fn simulator() -> Server {
 }
 
 fn options() -> Options {
-    Options::new("m", Engine::Simulated(Box::new(simulator())))
+    Options::new(
+        "m",
+        Engine::Simulated(Box::new(simulator().live().unwrap())),
+    )
 }
 
 fn metrics(arrived: &Arrived) -> Value {
@@ -97,7 +100,10 @@ fn full_queue_is_status_503() {
     let model = Model::named("llama-3.1-8b").unwrap();
     let gpu = Gpu::named("h100-sxm").unwrap();
     let full = Server::launch(&config, model, gpu, 1, &StepSource::default()).unwrap();
-    let server = start(Options::new("m", Engine::Simulated(Box::new(full))));
+    let server = start(Options::new(
+        "m",
+        Engine::Simulated(Box::new(full.live().unwrap())),
+    ));
     let arrived = post(server.addr(), CHAT, "", &chat(2));
     assert_eq!(arrived.status(), 503);
     assert_eq!(arrived.json()["error"]["type"], "ServiceUnavailableError");

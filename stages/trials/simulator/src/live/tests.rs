@@ -82,7 +82,7 @@ proptest! {
     fn live_server_gives_the_tokens_of_the_simulation(config in configs(), requests in requests(), tick_s in 0.01..0.5_f64) {
         let server = server(&config);
         let run = server.simulate(&requests, &Client::default());
-        let mut live = server.live();
+        let mut live = server.live().unwrap();
         let out = played(&mut live, &requests, tick_s);
         prop_assert!(out.is_sorted_by(|a, b| a.at_s <= b.at_s));
         for (number, served) in run.requests.iter().enumerate() {
@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn clients_that_leave_leave_nothing_behind(config in configs(), requests in requests(), every in 1_usize..5) {
-        let mut live = server(&config).live();
+        let mut live = server(&config).live().unwrap();
         let mut out = Vec::new();
         for (number, request) in requests.iter().enumerate() {
             out.extend(live.advance(request.start_s));
@@ -132,7 +132,7 @@ fn tables_stay_small_however_many_requests_come() {
         num_gpu_blocks_override: Some(200),
         ..EngineConfig::default()
     };
-    let mut live = server(&config).live();
+    let mut live = server(&config).live().unwrap();
     for number in 0..2000_u32 {
         let request = Request {
             start_s: f64::from(number),
@@ -157,7 +157,7 @@ fn tables_stay_small_however_many_requests_come() {
 
 #[test]
 fn prefix_is_found_again_until_the_cache_is_reset() {
-    let mut live = server(&EngineConfig::default()).live();
+    let mut live = server(&EngineConfig::default()).live().unwrap();
     let cached = |live: &mut Live, start_s| {
         let request = Request {
             start_s,
@@ -187,7 +187,7 @@ fn full_queue_and_prompt_that_does_not_fit_are_refused() {
         max_model_len: Some(1000),
         ..EngineConfig::default()
     };
-    let mut live = server(&config).live();
+    let mut live = server(&config).live().unwrap();
     let request = |prompt_tokens| Request {
         start_s: 0.0,
         after: None,

@@ -1,0 +1,168 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::balancer::Balancer;
+use crate::batch::{Batch, Load};
+use crate::engine::{Door, Outside};
+use crate::scheduler::Scheduler;
+use crate::state::Sequence;
+use crate::step_time::StepTime;
+
+/// Several engines, each with a share of the requests (`data_parallel_size`).
+///
+/// Engines of a mixture of experts share those, and step together: one without work takes part
+/// all the same (`DPEngineCoreProc` of `core.py`). Others run on their own.
+pub(crate) struct Fleet {
+    engines: Vec<Scheduler>,
+    lanes: Vec<Lane>,
+    balancer: Balancer,
+    /// Engine of each request.
+    homes: Vec<usize>,
+    step_time: Arc<StepTime>,
+    depth: usize,
+    now: f64,
+    steps: u64,
+}
+
+/// Engines that step together.
+struct Lane {
+    engines: Vec<usize>,
+    in_flight: VecDeque<(f64, Vec<Batch>)>,
+    gpu_free_s: f64,
+}
+
+impl Fleet {
+    pub(crate) fn new(
+        engines: Vec<Scheduler>,
+        together: bool,
+        step_time: Arc<StepTime>,
+        depth: usize,
+    ) -> Self {
+        let all: Vec<usize> = (0..engines.len()).collect();
+        let lanes = all.chunks(if together { all.len() } else { 1 });
+        let lane = |engines: &[usize]| Lane {
+            engines: engines.to_vec(),
+            in_flight: VecDeque::with_capacity(depth),
+            gpu_free_s: 0.0,
+        };
+        Self {
+            lanes: lanes.map(lane).collect(),
+            balancer: Balancer::new(engines.len()),
+            homes: vec![0; engines[0].sequences.len()],
+            engines,
+            step_time,
+            depth,
+            now: 0.0,
+            steps: 0,
+        }
+    }
+
+    pub(crate) fn engines(&self) -> &[Scheduler] {
+        &self.engines
+    }
+
+    /// Steps started; those that engines take together count once.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Goes on until nothing will ever happen.
+    pub(crate) fn run(&mut self, outside: &mut impl Outside) {
+        loop {
+            let step = self.next_step();
+            match (outside.next_s(), step) {
+                (None, None) => return,
+                (Some(next), step) if step.is_none_or(|(done_s, _)| next < done_s) => {
+                    self.now = self.now.max(next);
+                }
+                (_, Some((done_s, lane))) => {
+                    self.now = done_s;
+                    self.finish_step(lane, outside);
+                }
+                (Some(_), None) => unreachable!("what happens next without a step is above"),
+            }
+            while outside.next_s().is_some_and(|next| next <= self.now) {
+                outside.happen(self);
+            }
+            let finished = step.map(|(_, lane)| lane);
+            for lane in 0..self.lanes.len() {
+                // A step under way is not joined by another until its results are in.
+                if Some(lane) == finished || self.lanes[lane].in_flight.is_empty() {
+                    while self.lanes[lane].in_flight.len() < self.depth && self.start_step(lane) {}
+                }
+            }
+        }
+    }
+
+    /// The step that ends first, and its lane.
+    fn next_step(&self) -> Option<(f64, usize)> {
+        let lanes = self.lanes.iter().enumerate();
+        let ends = lanes.filter_map(|(i, lane)| Some((lane.in_flight.front()?.0, i)));
+        ends.min_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// True when there was something to do.
+    fn start_step(&mut self, lane: usize) -> bool {
+        let lane = &mut self.lanes[lane];
+        let batches: Vec<Batch> = lane
+            .engines
+            .iter()
+            .map(|engine| {
+                let mut batch = Batch::default();
+                self.engines[*engine].schedule(self.now, &mut batch);
+                batch
+            })
+            .collect();
+        if batches.iter().all(|batch| batch.entries.is_empty()) {
+            return false;
+        }
+        let loads: Vec<Load> = batches.iter().map(|batch| batch.load).collect();
+        let seconds = match loads.as_slice() {
+            [alone] => self.step_time.seconds(alone),
+            together => self.step_time.seconds_together(together),
+        };
+        lane.gpu_free_s = self.now.max(lane.gpu_free_s) + seconds;
+        lane.in_flight.push_back((lane.gpu_free_s, batches));
+        self.steps += 1;
+        true
+    }
+
+    fn finish_step(&mut self, lane: usize, outside: &mut impl Outside) {
+        let Some((_, batches)) = self.lanes[lane].in_flight.pop_front() else {
+            return;
+        };
+        for (i, batch) in batches.iter().enumerate() {
+            let engine = self.lanes[lane].engines[i];
+            for entry in &batch.entries {
+                if let Some(last) = self.engines[engine].deliver(entry) {
+                    if last {
+                        self.balancer.left(engine);
+                    }
+                    outside.take(self, entry.request, self.now, last);
+                }
+            }
+        }
+    }
+}
+
+impl Door for Fleet {
+    fn receive(&mut self, request: u32, attempt: u32, now: f64) {
+        let engine = self.balancer.choose(now, &self.engines);
+        self.homes[request as usize] = engine;
+        self.engines[engine].receive(request, attempt, now);
+    }
+
+    fn abort(&mut self, request: u32) {
+        let engine = self.homes[request as usize];
+        self.balancer.left(engine);
+        self.engines[engine].abort(request);
+    }
+
+    fn waiting(&self) -> usize {
+        self.engines.iter().map(Door::waiting).sum()
+    }
+
+    fn sequence(&self, request: u32) -> &Sequence {
+        self.engines[self.homes[request as usize]].sequence(request)
+    }
+}
