@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(
             breaches(r#"{"tensor_parallel_size":8}"#),
             [
-                "World size (8) is larger than the number of available GPUs (2) in this node.",
+                "World size (8 x 1) is larger than the number of available GPUs (2) in this node.",
                 "Total number of attention heads (28) must be divisible by tensor parallel size (8).",
             ]
         );
@@ -224,10 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn replica_occupies_its_tensor_parallel_gpus() {
+    fn replica_occupies_the_gpus_of_all_its_engines() {
         assert_eq!(vllm().replica_gpus(&config("{}")), 1);
         let four = config(r#"{"tensor_parallel_size":4}"#);
         assert_eq!(vllm().replica_gpus(&four), 4);
+        let two_engines = config(r#"{"tensor_parallel_size":4,"data_parallel_size":2}"#);
+        assert_eq!(vllm().replica_gpus(&two_engines), 8);
     }
 
     #[test]
