@@ -35,6 +35,16 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// The step without its prompt chunks.
+    pub(crate) fn decodes_alone(&self) -> Self {
+        Self {
+            tokens: self.decodes,
+            sequences: self.decodes,
+            prefill_pairs: 0.0,
+            ..*self
+        }
+    }
+
     /// Whether nothing but decoding happens.
     pub(crate) fn pure_decode(&self) -> bool {
         self.decodes == self.sequences

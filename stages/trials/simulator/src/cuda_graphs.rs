@@ -1,6 +1,7 @@
 use crate::{EngineConfig, Gpu, Model};
 
 /// Batch sizes, in tokens, that have a CUDA graph (`compilation.py` of vLLM 0.33).
+#[derive(Clone)]
 pub(crate) struct CudaGraphs {
     sizes: Vec<u32>,
 }

@@ -7,7 +7,7 @@ use crate::scheduler::{Limits, Scheduler};
 use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
 use crate::step_time::{KernelError, StepSource, StepTime};
-use crate::{Client, EngineConfig, Gpu, Memory, Model, Request, Run};
+use crate::{Client, EngineConfig, Factor, Gpu, Memory, Model, Request, Run};
 
 /// A server that came up with a configuration.
 pub struct Server {
@@ -91,10 +91,32 @@ impl Server {
     /// When a request follows one that does not stand before it.
     #[must_use]
     pub fn simulate(&self, requests: &[Request], client: &Client) -> Run {
-        let first = self.engine(requests);
-        let simulation = Simulation::new(self.rules(), &first, requests, client);
-        let step_time = Arc::clone(&self.step_time);
-        let others = (1..self.config.data_parallel_size).map(|_| self.engine(requests));
+        self.simulate_without(&[], requests, client)
+    }
+
+    /// The same in a world without some factors.
+    ///
+    /// # Panics
+    /// When a request follows one that does not stand before it.
+    #[must_use]
+    pub fn simulate_without(
+        &self,
+        factors: &[Factor],
+        requests: &[Request],
+        client: &Client,
+    ) -> Run {
+        let (mut limits, mut rules, mut client) = (self.limits, self.rules(), *client);
+        for factor in factors {
+            factor.lift(requests, &mut limits, &mut rules, &mut client);
+        }
+        let step_time = if factors.contains(&Factor::Prefill) {
+            Arc::new(self.step_time.with_free_prefill())
+        } else {
+            Arc::clone(&self.step_time)
+        };
+        let first = self.engine(limits, requests);
+        let simulation = Simulation::new(rules, &first, requests, &client);
+        let others = (1..self.config.data_parallel_size).map(|_| self.engine(limits, requests));
         let engines: Vec<Scheduler> = std::iter::once(first).chain(others).collect();
         match <[Scheduler; 1]>::try_from(engines) {
             Ok([alone]) => simulation.run(alone, step_time),
@@ -115,7 +137,7 @@ impl Server {
     }
 
     /// An engine that any of the requests may come to.
-    fn engine(&self, requests: &[Request]) -> Scheduler {
+    fn engine(&self, limits: Limits, requests: &[Request]) -> Scheduler {
         let max = self.max_model_len;
         let sequences: Vec<Sequence> = requests
             .iter()
@@ -132,7 +154,7 @@ impl Server {
             .map(|s| (s.prompt + s.output).min(max))
             .collect();
         let keys = BlockKeys::new(requests, &lengths, self.config.block_size);
-        Scheduler::new(&self.config, self.limits, keys, sequences)
+        Scheduler::new(&self.config, limits, keys, sequences)
     }
 
     fn rules(&self) -> Rules {
@@ -214,7 +236,7 @@ mod tests {
             let server = launch(&config, "llama-3.1-8b");
             let client = Client::default();
             let run = |fleet: bool| {
-                let engine = server.engine(&requests);
+                let engine = server.engine(server.limits, &requests);
                 let rules = server.rules();
                 let simulation = Simulation::new(rules, &engine, &requests, &client);
                 let step_time = Arc::clone(&server.step_time);

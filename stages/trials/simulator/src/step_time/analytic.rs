@@ -12,6 +12,7 @@ pub(super) const SAMPLER_S: f64 = 25e-6;
 pub(super) const SAMPLER_S_PER_SEQUENCE: f64 = 1.1e-6;
 
 /// Kernels from the data sheet and what is reached of it.
+#[derive(Clone)]
 pub(super) struct Analytic {
     layers: f64,
     attention_compute_s_per_token: f64,

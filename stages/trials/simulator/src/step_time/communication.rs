@@ -2,6 +2,7 @@ use super::Width;
 use crate::{EngineConfig, Gpu, Model};
 
 /// What the GPUs tell each other in a step.
+#[derive(Clone)]
 pub(super) struct Communication {
     gpu: Gpu,
     layers: f64,

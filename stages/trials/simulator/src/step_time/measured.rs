@@ -8,6 +8,7 @@ use crate::batch::Load;
 use crate::{EngineConfig, Model};
 
 /// Kernels from measured tables.
+#[derive(Clone)]
 pub(super) struct Measured {
     tables: Arc<Kernels>,
     layers: f64,
@@ -17,6 +18,7 @@ pub(super) struct Measured {
 }
 
 /// A mixture of experts on one rank.
+#[derive(Clone)]
 struct Mixture {
     count: f64,
     active: f64,

@@ -51,6 +51,7 @@ impl Default for StepSource {
     }
 }
 
+#[derive(Clone)]
 enum Kernels {
     Analytic(Analytic),
     Measured(Measured),
@@ -67,6 +68,7 @@ struct Width {
 }
 
 /// Time of one engine step.
+#[derive(Clone)]
 pub(crate) struct StepTime {
     kernels: Kernels,
     coefficients: Coefficients,
@@ -74,6 +76,8 @@ pub(crate) struct StepTime {
     graphs: CudaGraphs,
     asynchronous: bool,
     host_s: f64,
+    /// Whether prompt chunks that share a step with decoding requests take no time.
+    prefill_is_free: bool,
 }
 
 impl StepTime {
@@ -98,11 +102,21 @@ impl StepTime {
             } else {
                 HOST_S_SYNC_TP
             },
+            prefill_is_free: false,
         })
+    }
+
+    /// As if the prompts of others took no time of a decoding request's steps.
+    pub(crate) fn with_free_prefill(&self) -> Self {
+        Self {
+            prefill_is_free: true,
+            ..self.clone()
+        }
     }
 
     /// Seconds from the start of the step to its results.
     pub(crate) fn seconds(&self, load: &Load) -> f64 {
+        let load = &self.counted(load);
         if load.pure_decode() {
             let decode = self.decode(load.decodes);
             return decode.seconds(load.context_sum, load.context_max);
@@ -113,6 +127,7 @@ impl StepTime {
     /// Seconds of a step that engines which share their experts take together: the slowest's. An
     /// engine without work takes part with a token of its own.
     pub(crate) fn seconds_together(&self, loads: &[Load]) -> f64 {
+        let loads: Vec<Load> = loads.iter().map(|load| self.counted(load)).collect();
         let tokens = |load: &Load| load.tokens.max(1);
         let largest = loads.iter().map(tokens).max().unwrap_or(1);
         // With a CUDA graph every engine runs the size of the largest batch.
@@ -146,6 +161,15 @@ impl StepTime {
             coefficient: self.coefficients[Term::DecodeAttention],
             host_s: terms.host_s(&self.coefficients),
             asynchronous: self.asynchronous,
+        }
+    }
+
+    /// What of a step takes time.
+    fn counted(&self, load: &Load) -> Load {
+        if self.prefill_is_free && load.decodes > 0 {
+            load.decodes_alone()
+        } else {
+            *load
         }
     }
 
