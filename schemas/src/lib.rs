@@ -7,6 +7,7 @@
 
 mod attribution;
 mod candidates;
+mod counterfactual;
 mod fidelity;
 mod plan;
 mod quality;
@@ -25,6 +26,7 @@ mod workload;
 
 pub use attribution::AttributionRow;
 pub use candidates::CandidateRow;
+pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
 pub use plan::PlanRow;
 pub use quality::QualityRow;
@@ -55,6 +57,7 @@ pub const TABLES: &[&TableSpec] = &[
     &StabilityRow::TABLE,
     &PlanRow::TABLE,
     &AttributionRow::TABLE,
+    &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,
     &VerdictRow::TABLE,
 ];

@@ -1,7 +1,7 @@
 use sbt_engine::{Input, StageContext, StageError};
 use sbt_schemas::{
-    AttributionRow, CandidateRow, FidelityRow, PlanRow, Provenance, QualityRow, RequestRow, Row,
-    StabilityRow, TelemetryRow, TraceRow, TrialRow, VerdictRow, WorkloadRow,
+    AttributionRow, CandidateRow, CounterfactualRow, FidelityRow, PlanRow, Provenance, QualityRow,
+    RequestRow, Row, StabilityRow, TelemetryRow, TraceRow, TrialRow, VerdictRow, WorkloadRow,
 };
 use sbt_trials::Config;
 
@@ -17,6 +17,7 @@ pub(crate) struct Inputs {
     pub(crate) candidates: Vec<CandidateRow>,
     pub(crate) stability: Vec<StabilityRow>,
     pub(crate) attribution: Vec<AttributionRow>,
+    pub(crate) counterfactual: Vec<CounterfactualRow>,
     pub(crate) quality: Vec<QualityRow>,
     pub(crate) plan: Vec<PlanRow>,
     pub(crate) verdicts: Vec<VerdictRow>,
@@ -35,6 +36,7 @@ impl Inputs {
             Input::optional("candidates", &CandidateRow::TABLE),
             Input::optional("stability", &StabilityRow::TABLE),
             Input::optional("attribution", &AttributionRow::TABLE),
+            Input::optional("counterfactual", &CounterfactualRow::TABLE),
             Input::optional("quality", &QualityRow::TABLE),
             Input::optional("plan", &PlanRow::TABLE),
             Input::optional("verdicts", &VerdictRow::TABLE),
@@ -85,6 +87,7 @@ impl Inputs {
             candidates: ctx.rows_if_wired("candidates")?.unwrap_or_default(),
             stability: ctx.rows_if_wired("stability")?.unwrap_or_default(),
             attribution: ctx.rows_if_wired("attribution")?.unwrap_or_default(),
+            counterfactual: ctx.rows_if_wired("counterfactual")?.unwrap_or_default(),
             quality: ctx.rows_if_wired("quality")?.unwrap_or_default(),
             plan: ctx.rows_if_wired("plan")?.unwrap_or_default(),
             verdicts: ctx.rows_if_wired("verdicts")?.unwrap_or_default(),

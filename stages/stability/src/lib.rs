@@ -1,5 +1,6 @@
 //! Finalists measured again on fresh seeds: what is reported was never selected on.
 
+mod counterfactual;
 mod finalists;
 mod intervals;
 mod params;

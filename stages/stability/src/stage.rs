@@ -4,13 +4,14 @@ use sbt_engine::{
     Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{
-    AttributionRow, CandidateRow, Cell, Provenance, QualityRow, RequestRow, Row, StabilityRow,
-    TelemetryRow, TrialRow, WorkloadRow,
+    AttributionRow, CandidateRow, Cell, CounterfactualRow, Provenance, QualityRow, RequestRow, Row,
+    StabilityRow, TelemetryRow, TrialRow, WorkloadRow,
 };
 use sbt_trials::{Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
+use crate::counterfactual::counterfactual;
 use crate::finalists::{Finalist, finalists};
 use crate::intervals::interval;
 use crate::params::Params;
@@ -50,7 +51,7 @@ impl StageKind for StabilityKind {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> Schema {
@@ -102,6 +103,7 @@ impl Stage for StabilityStage {
             Output::table(&RequestRow::TABLE),
             Output::table(&TelemetryRow::TABLE),
             Output::table(&AttributionRow::TABLE),
+            Output::table(&CounterfactualRow::TABLE),
         ]
     }
 
@@ -128,11 +130,19 @@ impl Stage for StabilityStage {
             .ok_or_else(|| StageError::user("input `baseline` has no configuration"))?;
         let candidates: Vec<CandidateRow> = ctx.rows("candidates")?;
         let finalists = finalists(baseline, &candidates, self.params.finalists)?;
-        let trials = self.measure(ctx, &finalists)?;
+        let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
+        let runner = TrialRunner::new(ctx, &self.params.backend, &self.params.protocol, &workload)?;
+        let runner = runner.expecting((finalists.len() * self.params.draws.len()) as u64);
+        let trials = self.measure(&runner, &finalists)?;
         let server = self.params.backend.server().map_err(StageError::user)?;
         let quality = Quality::new(&server, ctx.rows_if_wired("quality")?.unwrap_or_default());
         let judged = self.judge(&finalists, &trials, &quality)?;
         let requests = self.requests(&judged, &trials);
+        let shown = finalists.iter().zip(shown(&judged));
+        let shown = shown.filter_map(|(finalist, shown)| shown.then_some(&finalist.config));
+        let counterfactual =
+            counterfactual(&runner, &shown.collect::<Vec<_>>(), &self.params.draws)?;
+        ctx.write_rows("counterfactual", &counterfactual)?;
         ctx.write_rows("stability", &stability(&finalists, &trials, &judged))?;
         ctx.write_rows("candidates", &judged)?;
         let rows: Vec<TrialRow> = trials
@@ -153,11 +163,9 @@ impl StabilityStage {
     /// Trials of each finalist over the draws, both in order.
     fn measure(
         &self,
-        ctx: &StageContext,
+        runner: &TrialRunner<'_>,
         finalists: &[Finalist],
     ) -> Result<Vec<Vec<Trial>>, StageError> {
-        let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
-        let runner = TrialRunner::new(ctx, &self.params.backend, &self.params.protocol, &workload)?;
         let specs: Vec<TrialSpec> = finalists
             .iter()
             .flat_map(|finalist| {
@@ -169,7 +177,7 @@ impl StabilityStage {
                 })
             })
             .collect();
-        let trials = runner.expecting(specs.len() as u64).run(&specs)?;
+        let trials = runner.run(&specs)?;
         Ok(trials
             .chunks(self.params.draws.len())
             .map(<[Trial]>::to_vec)
@@ -200,17 +208,20 @@ impl StabilityStage {
         Ok(rows)
     }
 
-    /// Requests of the baseline and of the first recommendation: what the attribution rests on.
+    /// What the attribution rests on.
     fn requests(&self, judged: &[CandidateRow], trials: &[Vec<Trial>]) -> Vec<RequestRow> {
-        let shown = judged
-            .iter()
-            .zip(trials)
-            .enumerate()
-            .filter(|(i, (row, _))| *i == 0 || row.recommended == Some(1));
-        shown
-            .flat_map(|(_, (_, trials))| trials.iter().flat_map(|trial| trial.requests.clone()))
+        let of_shown = trials.iter().zip(shown(judged)).filter(|(_, shown)| *shown);
+        of_shown
+            .flat_map(|(trials, _)| trials.iter().flat_map(|trial| trial.requests.clone()))
             .collect()
     }
+}
+
+/// Whether the report says where the time of a finalist goes: the baseline's, and that of the
+/// first recommendation.
+fn shown(judged: &[CandidateRow]) -> impl Iterator<Item = bool> {
+    let numbered = judged.iter().enumerate();
+    numbered.map(|(i, row)| i == 0 || row.recommended == Some(1))
 }
 
 fn stability(

@@ -46,6 +46,7 @@ pub use measured::kill_servers;
 pub use protocol::{AtCap, ClientLimits, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
+pub use sbt_simulator::Factor;
 pub use server::{
     Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
     ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,

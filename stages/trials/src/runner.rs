@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
+use sbt_simulator::Factor;
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -183,7 +184,7 @@ impl<'a> TrialRunner<'a> {
             });
         }
         let done = match &self.bench {
-            Bench::Simulated(_) => self.in_parallel(&ordered)?,
+            Bench::Simulated(_) => self.in_parallel(&ordered, |job| self.one(job))?,
             Bench::Measured(_) => self.by_configuration(&ordered)?,
         };
         let trials = specs.iter().zip(&keys).map(|(spec, key)| {
@@ -193,10 +194,35 @@ impl<'a> TrialRunner<'a> {
         Ok(trials.collect())
     }
 
-    fn in_parallel(&self, jobs: &[&Job<'_>]) -> Result<Vec<Trial>, StageError> {
+    /// E2E of the finished requests of simulated trials in worlds without some factors, in
+    /// seconds and in the order given: none for a configuration that does not come up. Empty on a
+    /// real server, which knows no other world.
+    ///
+    /// # Errors
+    /// When the run is being stopped.
+    pub fn e2e_without(
+        &self,
+        worlds: &[(TrialSpec, Vec<Factor>)],
+    ) -> Result<Vec<Option<Vec<f64>>>, StageError> {
+        let Bench::Simulated(simulated) = &self.bench else {
+            return Ok(Vec::new());
+        };
+        self.in_parallel(worlds, |(spec, factors)| {
+            self.ctx.check_cancelled()?;
+            let draw = self.draw(spec)?;
+            Ok(simulated.e2e_without(factors, spec, draw, &self.protocol))
+        })
+    }
+
+    /// Does jobs on as many threads as the context allows; results in the order of the jobs.
+    fn in_parallel<J: Sync, R: Send>(
+        &self,
+        jobs: &[J],
+        one: impl Fn(&J) -> Result<R, StageError> + Sync,
+    ) -> Result<Vec<R>, StageError> {
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
-        let results: Vec<Mutex<Option<Result<Trial, StageError>>>> =
+        let results: Vec<Mutex<Option<Result<R, StageError>>>> =
             jobs.iter().map(|_| Mutex::new(None)).collect();
         std::thread::scope(|scope| {
             for _ in 0..self.ctx.jobs.clamp(1, jobs.len().max(1)) {
@@ -204,7 +230,7 @@ impl<'a> TrialRunner<'a> {
                     while !failed.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let Some(job) = jobs.get(place) else { break };
-                        let result = self.one(job);
+                        let result = one(job);
                         failed.fetch_or(result.is_err(), Ordering::Relaxed);
                         *results[place].lock().expect("no holder panics") = Some(result);
                     }

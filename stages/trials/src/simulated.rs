@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
-    Client, EngineConfig, Gpu, LaunchFailure, Model, Request, Run, Served, Server, StepSource,
+    Client, EngineConfig, Factor, Gpu, LaunchFailure, Model, Request, Run, Served, Server,
+    StepSource,
 };
 use serde_json::{Value, json};
 
@@ -126,6 +127,26 @@ impl Simulated {
         };
         let run = server.simulate(&requests(draw, spec.rate_scale), &client(&protocol.client));
         Ok(self.served(key, spec, draw, protocol, &server, run))
+    }
+
+    /// E2E of the finished requests, s, without some factors; none when the server does not come
+    /// up.
+    pub(crate) fn e2e_without(
+        &self,
+        factors: &[Factor],
+        spec: &TrialSpec,
+        draw: &Draw,
+        protocol: &Protocol,
+    ) -> Option<Vec<f64>> {
+        let server = self.launch(&spec.config).ok()?;
+        let requests = requests(draw, spec.rate_scale);
+        let run = server.simulate_without(factors, &requests, &client(&protocol.client));
+        let intended = run.requests.iter().map(|served| served.intended_s);
+        let warm = warmup(intended, protocol.warmup_requests);
+        let measured = run.requests.iter().zip(warm).filter(|(_, warm)| !warm);
+        let ok = measured.filter(|(served, _)| served.status == RequestStatus::Ok);
+        let e2e = ok.filter_map(|(served, _)| Some(served.end_s? - served.intended_s));
+        Some(e2e.collect())
     }
 
     fn launch(&self, config: &Config) -> Result<Server, NotLaunched> {

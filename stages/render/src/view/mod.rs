@@ -48,6 +48,7 @@ pub(crate) struct View {
     pub(crate) samplers_say: String,
     pub(crate) cards: Vec<Card>,
     pub(crate) tail: Vec<tables::TailView>,
+    pub(crate) counterfactual: Vec<tables::CounterfactualView>,
     /// Whether its parts are inferred.
     pub(crate) infers_parts: bool,
     pub(crate) comparison: Vec<tables::ComparisonView>,
@@ -92,6 +93,7 @@ impl View {
             samplers_say: samplers::comparison(inputs),
             cards,
             tail: tables::tail(inputs),
+            counterfactual: tables::counterfactual(inputs),
             infers_parts: inputs.infers_parts(),
             comparison: tables::comparison(inputs),
             stability: tables::stability(inputs),

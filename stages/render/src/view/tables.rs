@@ -110,10 +110,7 @@ pub(crate) struct TailView {
 pub(crate) fn tail(inputs: &Inputs) -> Vec<TailView> {
     let views = inputs.attribution.iter().map(|row| TailView {
         name: row.config_name.clone(),
-        population: match row.population {
-            Population::All => "all requests".to_owned(),
-            Population::Tail => "slowest 5 %".to_owned(),
-        },
+        population: whom(row.population).to_owned(),
         component: row.component.clone(),
         seconds: format::seconds(row.seconds),
         share: format!("{:.1} %", row.share * 100.0),
@@ -122,6 +119,47 @@ pub(crate) fn tail(inputs: &Inputs) -> Vec<TailView> {
             None => NOTHING.to_owned(),
         },
         n: format::count(row.n),
+    });
+    views.collect()
+}
+
+fn whom(population: Population) -> &'static str {
+    match population {
+        Population::All => "all requests",
+        Population::Tail => "slowest 5 %",
+    }
+}
+
+/// What a factor costs one configuration and population.
+#[derive(Debug, Serialize)]
+pub(crate) struct CounterfactualView {
+    pub(crate) name: String,
+    pub(crate) population: &'static str,
+    pub(crate) factor: String,
+    pub(crate) seconds: String,
+    pub(crate) interval: String,
+    pub(crate) share: String,
+}
+
+pub(crate) fn counterfactual(inputs: &Inputs) -> Vec<CounterfactualView> {
+    let views = inputs.counterfactual.iter().map(|row| CounterfactualView {
+        name: row.config_name.clone(),
+        population: whom(row.population),
+        factor: match row.factor.as_str() {
+            "queue" => "places of server and client",
+            "kv_cache" => "size of the KV cache",
+            "prefill" => "prompts of others",
+            "retry" => "time limits and retries",
+            "rest" => "what remains without all of these",
+            other => other,
+        }
+        .to_owned(),
+        seconds: format::seconds(row.seconds),
+        interval: match row.seconds_lo.zip(row.seconds_hi) {
+            Some((lo, hi)) => format!("{} to {}", format::seconds(lo), format::seconds(hi)),
+            None => NOTHING.to_owned(),
+        },
+        share: format!("{:.1} %", row.share * 100.0),
     });
     views.collect()
 }
