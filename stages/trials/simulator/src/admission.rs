@@ -2,6 +2,15 @@ use crate::batch::Batch;
 use crate::scheduler::Scheduler;
 use crate::state::Phase;
 
+/// A waiting request that is let in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admission {
+    pub(crate) request: u32,
+    /// Blocks found in the cache.
+    pub(crate) hits: u32,
+    pub(crate) now: f64,
+}
+
 /// The second half of a schedule: waiting requests.
 impl Scheduler {
     /// Admits waiting requests, first come first served: the first that does not fit ends it.
@@ -21,27 +30,34 @@ impl Scheduler {
             if !self.admit(request, hits, tokens) {
                 return;
             }
-            self.waiting.pop_front();
-            self.running.push(request);
-            let sequence = &mut self.sequences[request as usize];
-            sequence.phase = Phase::Running;
-            sequence.computed = found;
-            if sequence.scheduled_s.is_nan() {
-                sequence.scheduled_s = now;
-                sequence.cached = found.min(sequence.prompt);
-                if self.config.enable_prefix_caching {
-                    self.prefix_queries += u64::from(sequence.prompt);
-                    self.prefix_hits += u64::from(sequence.cached);
-                }
-            }
+            self.enter(Admission { request, hits, now });
             self.commit(request, tokens, batch);
             *budget -= tokens;
         }
     }
 
+    /// Moves the first waiting request to the running ones.
+    pub(crate) fn enter(&mut self, admission: Admission) {
+        let Admission { request, hits, now } = admission;
+        let found = hits * self.limits.block_size;
+        self.waiting.pop_front();
+        self.running.push(request);
+        let sequence = &mut self.sequences[request as usize];
+        sequence.phase = Phase::Running;
+        sequence.computed = found;
+        if sequence.scheduled_s.is_nan() {
+            sequence.scheduled_s = now;
+            sequence.cached = found.min(sequence.prompt);
+            if self.config.enable_prefix_caching {
+                self.prefix_queries += u64::from(sequence.prompt);
+                self.prefix_hits += u64::from(sequence.cached);
+            }
+        }
+    }
+
     /// Blocks at the start of a waiting request whose content is cached; at least the last token
     /// is always computed.
-    fn cached_blocks(&self, request: u32) -> u32 {
+    pub(crate) fn cached_blocks(&self, request: u32) -> u32 {
         if !self.config.enable_prefix_caching {
             return 0;
         }
@@ -55,7 +71,7 @@ impl Scheduler {
     }
 
     /// Room for a waiting request; cached blocks that nobody uses leave the free list as well.
-    fn admit(&mut self, request: u32, hits: u32, tokens: u32) -> bool {
+    pub(crate) fn admit(&mut self, request: u32, hits: u32, tokens: u32) -> bool {
         let sequence = self.sequences[request as usize];
         let size = self.limits.block_size;
         let revived = (0..hits).filter(|block| {

@@ -9,6 +9,8 @@ use crate::{Gpu, Model};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineConfig {
+    /// Whose order of prompts and decoding requests is followed.
+    pub scheduler: SchedulerKind,
     /// Requests that may run at once.
     pub max_num_seqs: Option<u32>,
     /// Token budget of one step.
@@ -31,6 +33,13 @@ pub struct EngineConfig {
     pub long_prefill_token_threshold: u32,
     /// Whether admission needs room for the whole known sequence.
     pub scheduler_reserve_full_isl: bool,
+    /// SGLang: tokens of prompts that are admitted in one step, but for the first prompt.
+    pub max_prefill_tokens: u32,
+    /// SGLang: how much of their outputs running requests are expected to need, relative to its
+    /// default.
+    pub schedule_conservativeness: f64,
+    /// SGLang: whether a step of prompts decodes too.
+    pub enable_mixed_chunk: bool,
     /// Share of the blocks kept free at admission while something runs.
     pub watermark: f64,
     /// Whether the next step is scheduled while one executes.
@@ -54,6 +63,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
+            scheduler: SchedulerKind::Vllm,
             max_num_seqs: None,
             max_num_batched_tokens: None,
             max_model_len: None,
@@ -65,6 +75,9 @@ impl Default for EngineConfig {
             enable_chunked_prefill: true,
             long_prefill_token_threshold: 0,
             scheduler_reserve_full_isl: true,
+            max_prefill_tokens: 16_384,
+            schedule_conservativeness: 1.0,
+            enable_mixed_chunk: false,
             watermark: 0.0,
             async_scheduling: true,
             enforce_eager: false,
@@ -76,6 +89,16 @@ impl Default for EngineConfig {
             num_gpu_blocks_override: None,
         }
     }
+}
+
+/// A server's scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SchedulerKind {
+    /// vLLM: decoding requests first, prompts in what is left of a step's tokens.
+    Vllm,
+    /// SGLang: prompts first, and nothing else in their steps.
+    Sglang,
 }
 
 /// Data type of the KV cache.

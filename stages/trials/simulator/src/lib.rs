@@ -27,13 +27,14 @@ mod request;
 mod run;
 mod scheduler;
 mod server;
+mod sglang;
 mod simulation;
 mod state;
 mod step_time;
 
 pub use client::Client;
 pub use emission::Emission;
-pub use engine_config::{EngineConfig, KvCacheDtype, Quantization};
+pub use engine_config::{EngineConfig, KvCacheDtype, Quantization, SchedulerKind};
 pub use factor::Factor;
 pub use gpu::Gpu;
 pub use live::{Gauges, Live};

@@ -4,8 +4,9 @@ use crate::batch::{Batch, Entry};
 use crate::blocks::{BlockPool, NONE};
 use crate::engine::Door;
 use crate::prefix::BlockKeys;
+use crate::sglang::Expectation;
 use crate::state::{Phase, Sequence};
-use crate::{EngineConfig, Request};
+use crate::{EngineConfig, Request, SchedulerKind};
 
 /// Limits of the scheduler, every default resolved.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,8 @@ pub(crate) struct Scheduler {
     pub(crate) waiting: VecDeque<u32>,
     /// Blocks of each request, at [`BlockKeys::start`].
     pub(crate) table: Vec<u32>,
+    /// What SGLang expects of running requests.
+    pub(crate) expectation: Expectation,
     preemptions: u64,
     kv_peak: f64,
     /// Prompt tokens looked up in the prefix cache, and those found.
@@ -55,6 +58,7 @@ impl Scheduler {
             waiting: VecDeque::with_capacity(count),
             table: vec![NONE; keys.len()],
             keys,
+            expectation: Expectation::new(config.schedule_conservativeness),
             preemptions: 0,
             kv_peak: 0.0,
             prefix_queries: 0,
@@ -93,12 +97,19 @@ impl Scheduler {
     /// Fills a batch for the next step. A step that preempts admits nobody.
     pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) {
         batch.clear();
+        match self.config.scheduler {
+            SchedulerKind::Vllm => self.schedule_decodes_first(now, batch),
+            SchedulerKind::Sglang => self.schedule_prompts_first(now, batch),
+        }
+        self.kv_peak = self.kv_peak.max(self.pool.usage());
+    }
+
+    fn schedule_decodes_first(&mut self, now: f64, batch: &mut Batch) {
         let mut budget = self.limits.token_budget;
         let preempted = self.schedule_running(&mut budget, batch);
         if !preempted {
             self.schedule_waiting(now, &mut budget, batch);
         }
-        self.kv_peak = self.kv_peak.max(self.pool.usage());
     }
 
     /// True: a request was preempted.
@@ -115,7 +126,8 @@ impl Scheduler {
             }
             while !self.grow(request, tokens) {
                 preempted = true;
-                let victim = self.preempt_last();
+                let victim = self.preempt(self.running.len() - 1);
+                self.waiting.push_front(victim);
                 if victim == request {
                     return true;
                 }
@@ -140,7 +152,7 @@ impl Scheduler {
     }
 
     /// Room for more tokens of a running request.
-    fn grow(&mut self, request: u32, tokens: u32) -> bool {
+    pub(crate) fn grow(&mut self, request: u32, tokens: u32) -> bool {
         let size = self.limits.block_size;
         let sequence = &self.sequences[request as usize];
         let (end, held) = (sequence.computed + tokens, sequence.held);
@@ -175,8 +187,9 @@ impl Scheduler {
         sequence.held = 0;
     }
 
-    fn preempt_last(&mut self) -> u32 {
-        let victim = self.running.pop().expect("a request that needs room runs");
+    /// Takes a running request's blocks away; the caller queues it again.
+    pub(crate) fn preempt(&mut self, place: usize) -> u32 {
+        let victim = self.running.remove(place);
         self.release_blocks(victim);
         let sequence = &mut self.sequences[victim as usize];
         sequence.phase = Phase::Waiting;
@@ -185,7 +198,6 @@ impl Scheduler {
         sequence.epoch += 1;
         sequence.preemptions += 1;
         self.preemptions += 1;
-        self.waiting.push_front(victim);
         victim
     }
 

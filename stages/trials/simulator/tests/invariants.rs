@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use sbt_schemas::RequestStatus;
 use sbt_simulator::{
-    Client, EngineConfig, Gpu, LaunchFailure, Model, Quantization, Request, Run, Server,
-    StepSource, WeightsDtype,
+    Client, EngineConfig, Gpu, LaunchFailure, Model, Quantization, Request, Run, SchedulerKind,
+    Server, StepSource, WeightsDtype,
 };
 
 fn server(config: &EngineConfig) -> Server {
@@ -59,8 +59,10 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
 
 fn configs() -> impl Strategy<Value = EngineConfig> {
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
-    (switches, 1_u32..20, 0_u32..200, 130_u32..400).prop_map(
-        |((caching, asynchronous, reserve), seqs, threshold, blocks)| EngineConfig {
+    let schedulers = prop_oneof![Just(SchedulerKind::Vllm), Just(SchedulerKind::Sglang)];
+    (switches, 1_u32..20, 0_u32..200, 130_u32..400, schedulers).prop_map(
+        |((caching, asynchronous, reserve), seqs, threshold, blocks, scheduler)| EngineConfig {
+            scheduler,
             enable_prefix_caching: caching,
             async_scheduling: asynchronous,
             scheduler_reserve_full_isl: reserve,
