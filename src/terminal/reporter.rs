@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sbt_engine::{Event, EventSink};
 
 use crate::environment::Environment;
+use crate::terminal::number::short;
 use crate::terminal::style::Paint;
 
 /// Shows a run on standard error: bars on a terminal, plain lines elsewhere.
@@ -19,8 +20,30 @@ pub(crate) struct TerminalReporter {
 #[derive(Default)]
 struct State {
     running: BTreeMap<String, ProgressBar>,
-    known_trials: BTreeMap<String, u64>,
+    trials: BTreeMap<String, Trials>,
     width: usize,
+}
+
+/// Trials of a stage.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trials {
+    run: u64,
+    known: u64,
+}
+
+impl Trials {
+    /// What a stage says of them when it is done.
+    fn note(self, took_s: f64) -> String {
+        let mut note = String::new();
+        if self.run > 0 {
+            let rate = short(self.run as f64 / took_s.max(f64::MIN_POSITIVE));
+            note.push_str(&format!(", {} trials ({rate} trials/s)", self.run));
+        }
+        if self.known > 0 {
+            note.push_str(&format!(", {} trials known", self.known));
+        }
+        note
+    }
 }
 
 impl TerminalReporter {
@@ -108,17 +131,17 @@ impl EventSink for TerminalReporter {
                 note,
             } => self.advance(state, stage, *done, *total, note),
             Event::TrialDone { stage, memo, .. } => {
+                let trials = state.trials.entry(stage.clone()).or_default();
                 if *memo {
-                    *state.known_trials.entry(stage.clone()).or_default() += 1;
+                    trials.known += 1;
+                } else {
+                    trials.run += 1;
                 }
             }
             Event::StageDone { stage, took_s, .. } => {
                 Self::finish(state, stage);
-                let known = state.known_trials.remove(stage).unwrap_or(0);
-                let mut note = format!("in {took_s:.2} s");
-                if known > 0 {
-                    note.push_str(&format!(", {known} trials known"));
-                }
+                let trials = state.trials.remove(stage).unwrap_or_default();
+                let note = format!("in {took_s:.2} s{}", trials.note(*took_s));
                 self.stage_line(state, stage, &self.paint.green("done"), &note);
             }
             Event::StageFailed {

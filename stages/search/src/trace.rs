@@ -1,26 +1,34 @@
 use sbt_schemas::{CandidateRow, TraceRow};
-use sbt_trials::Judge;
+use sbt_trials::{Judge, dominates};
 
 /// What a search had found after each evaluation.
 pub(crate) fn trace(sampler: &str, judge: &Judge, candidates: &[CandidateRow]) -> Vec<TraceRow> {
-    let mut found: Vec<&CandidateRow> = Vec::new();
-    let mut best: Option<f64> = None;
+    let mut front: Vec<(Vec<f64>, &CandidateRow)> = Vec::new();
+    let mut volume = judge.hypervolume([]);
+    let (mut n_feasible, mut best) = (0, None::<f64>);
     let mut rows = Vec::with_capacity(candidates.len());
     for (evaluation, candidate) in candidates.iter().enumerate() {
-        if candidate.feasible {
-            found.push(candidate);
-            let first = judge
-                .score(candidate)
-                .and_then(|score| score.first().copied());
-            best = best.into_iter().chain(first).min_by(f64::total_cmp);
+        n_feasible += u64::from(candidate.feasible);
+        let score = judge.score(candidate).filter(|_| candidate.feasible);
+        if let Some(score) = score {
+            best = best
+                .into_iter()
+                .chain(score.first().copied())
+                .min_by(f64::total_cmp);
+            // What is dominated adds nothing.
+            if !front.iter().any(|(better, _)| dominates(better, &score)) {
+                front.retain(|(worse, _)| !dominates(&score, worse));
+                front.push((score, candidate));
+                volume = judge.hypervolume(front.iter().map(|(_, candidate)| *candidate));
+            }
         }
         rows.push(TraceRow {
             sampler: sampler.to_owned(),
             evaluation: evaluation as u64,
             config_id: candidate.config_id.clone(),
             feasible: candidate.feasible,
-            n_feasible: found.len() as u64,
-            hypervolume: judge.hypervolume(found.iter().copied()),
+            n_feasible,
+            hypervolume: volume,
             best,
         });
     }
