@@ -154,7 +154,7 @@ impl Simulated {
         if !breaches.is_empty() {
             return Err(NotLaunched::Refused(Outcome::Rejected, breaches.join(" ")));
         }
-        let config = engine_config(&self.server.effective(config));
+        let config = engine_config(self.server, &self.server.effective(config));
         let config = config.map_err(NotLaunched::Unmodelled)?;
         Server::launch(
             &config,
@@ -245,26 +245,47 @@ impl Simulated {
     }
 }
 
-/// A configuration as the simulator takes it.
+/// A configuration of a server as the simulator takes it.
 ///
 /// # Errors
 /// With the knobs that the simulator does not model, or not with that value.
-pub(crate) fn engine_config(config: &Config) -> Result<EngineConfig, String> {
-    let unmodelled = config.knobs.iter().filter(|(name, value)| {
-        let alone = json!({ name.as_str(): value });
+pub(crate) fn engine_config(server: &ServerSpec, config: &Config) -> Result<EngineConfig, String> {
+    let fields = config.knobs.iter().map(|(name, value)| {
+        let (field, value) = field(server, name, value);
+        (name, value, field)
+    });
+    let fields: Vec<_> = fields.collect();
+    let unmodelled = fields.iter().filter(|(_, value, field)| {
+        let alone = json!({ field.as_str(): value });
         serde_json::from_value::<EngineConfig>(alone).is_err()
     });
     let unmodelled: Vec<String> = unmodelled
-        .map(|(name, value)| format!("`{name}` = {value}"))
+        .map(|(name, ..)| format!("`{name}` = {}", config.knobs[*name]))
         .collect();
-    if unmodelled.is_empty() {
-        let whole = serde_json::from_value(config.value());
-        return whole.map_err(|error| error.to_string());
+    if !unmodelled.is_empty() {
+        return Err(format!(
+            "the simulator does not model {}",
+            unmodelled.join(", ")
+        ));
     }
-    Err(format!(
-        "the simulator does not model {}",
-        unmodelled.join(", ")
-    ))
+    let fixed = server.simulated.clone().unwrap_or_default();
+    let set = fields.into_iter().map(|(_, value, field)| (field, value));
+    let whole: BTreeMap<String, Knob> = fixed.into_iter().chain(set).collect();
+    serde_json::from_value(json!(whole)).map_err(|error| error.to_string())
+}
+
+/// The simulator's field for a knob, and its value there.
+fn field(server: &ServerSpec, name: &str, value: &Knob) -> (String, Knob) {
+    let simulates = server
+        .knobs
+        .get(name)
+        .and_then(|knob| knob.simulates.as_deref());
+    let field = simulates.unwrap_or(name);
+    match (field.strip_prefix('!'), value) {
+        (Some(field), Knob::Bool(on)) => (field.to_owned(), Knob::Bool(!on)),
+        (Some(field), other) => (field.to_owned(), other.clone()),
+        (None, value) => (field.to_owned(), value.clone()),
+    }
 }
 
 /// What the simulator is to serve, in the order of the draw's rows.
@@ -322,5 +343,62 @@ fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRo
         preemptions: Some(served.preemptions),
         itl_s: served.itl_s,
         ..unsent(trial, row, Provenance::Simulated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sbt_simulator::SchedulerKind;
+
+    use super::*;
+
+    fn mapped(server: &str, knobs: &str) -> Result<EngineConfig, String> {
+        let server = ServerSpec::named(server).unwrap();
+        let config = Config::from_json("c", knobs).unwrap();
+        engine_config(server, &server.effective(&config))
+    }
+
+    #[test]
+    fn knobs_of_other_servers_are_the_simulators_under_their_own_names() {
+        let sglang = mapped(
+            "sglang",
+            r#"{"max_running_requests":64,"disable_radix_cache":true,"tp_size":2}"#,
+        );
+        let expected = EngineConfig {
+            scheduler: SchedulerKind::Sglang,
+            max_num_seqs: Some(64),
+            enable_prefix_caching: false,
+            tensor_parallel_size: 2,
+            ..EngineConfig::default()
+        };
+        assert_eq!(sglang, Ok(expected));
+        let llama = mapped("llamacpp", r#"{"parallel":4,"ctx_size":8192}"#).unwrap();
+        assert_eq!(llama.scheduler, SchedulerKind::LlamaCpp);
+        assert_eq!(
+            (llama.max_num_seqs, llama.async_scheduling),
+            (Some(4), false)
+        );
+    }
+
+    #[test]
+    fn knob_that_is_not_modelled_is_named_as_the_user_did() {
+        let error = mapped("sglang", r#"{"schedule_policy":"lpm","tp_size":2}"#);
+        assert_eq!(
+            error.unwrap_err(),
+            "the simulator does not model `schedule_policy` = lpm"
+        );
+    }
+
+    #[test]
+    fn fields_that_servers_name_are_the_simulators() {
+        let known = serde_json::to_value(EngineConfig::default()).unwrap();
+        let known = known.as_object().unwrap();
+        for server in ["vllm", "sglang", "llamacpp"] {
+            let server = ServerSpec::named(server).unwrap();
+            let knobs = server.knobs.values().filter_map(|k| k.simulates.as_deref());
+            for field in knobs.map(|field| field.trim_start_matches('!')) {
+                assert!(known.contains_key(field), "{}: {field}", server.name);
+            }
+        }
     }
 }

@@ -99,6 +99,8 @@ pub enum SchedulerKind {
     Vllm,
     /// SGLang: prompts first, and nothing else in their steps.
     Sglang,
+    /// llama.cpp: vLLM's order over slots that split the context between them.
+    LlamaCpp,
 }
 
 /// Data type of the KV cache.

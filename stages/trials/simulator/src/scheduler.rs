@@ -98,7 +98,9 @@ impl Scheduler {
     pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) {
         batch.clear();
         match self.config.scheduler {
-            SchedulerKind::Vllm => self.schedule_decodes_first(now, batch),
+            SchedulerKind::Vllm | SchedulerKind::LlamaCpp => {
+                self.schedule_decodes_first(now, batch)
+            }
             SchedulerKind::Sglang => self.schedule_prompts_first(now, batch),
         }
         self.kv_peak = self.kv_peak.max(self.pool.usage());

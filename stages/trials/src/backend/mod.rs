@@ -78,7 +78,7 @@ impl Backend {
             name: String::new(),
             knobs: [(name.to_owned(), value.clone())].into(),
         };
-        match engine_config(&server.effective(&alone)) {
+        match engine_config(server, &server.effective(&alone)) {
             Ok(_) => Ok(()),
             Err(message) => Err(ParamError::at(&[name], message)),
         }

@@ -39,7 +39,7 @@ impl SimulatorBackend {
 
     fn problem_of_server(&self) -> Option<String> {
         match ServerSpec::named(&self.server) {
-            Ok(server) if server.simulated => None,
+            Ok(server) if server.simulated.is_some() => None,
             Ok(server) => Some(format!("the simulator does not model {}", server.name)),
             Err(unknown) => Some(unknown),
         }

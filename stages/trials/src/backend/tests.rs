@@ -45,13 +45,13 @@ fn unknown_names_and_empty_machines_are_problems_with_their_path() {
 
 #[test]
 fn server_that_the_simulator_does_not_model_is_a_problem() {
-    let server = "llamacpp".to_owned();
+    let server = "openai".to_owned();
     let backend = Backend::Simulator(SimulatorBackend {
         server,
         ..simulator()
     });
     let problems = backend.problems(&[]);
-    assert_eq!(problems[0].message, "the simulator does not model llamacpp");
+    assert_eq!(problems[0].message, "the simulator does not model openai");
 }
 
 #[test]

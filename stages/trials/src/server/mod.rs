@@ -43,9 +43,10 @@ pub struct ServerSpec {
     pub version: String,
     /// What it is, in one line.
     pub about: String,
-    /// Whether the simulator models its scheduler.
+    /// What the simulator takes for it, beside the knobs: fields of its configuration. None: it
+    /// does not model the server.
     #[serde(default)]
-    pub simulated: bool,
+    pub simulated: Option<BTreeMap<String, Knob>>,
     /// GPUs that one replica occupies: an expression over knobs.
     pub replica_gpus: String,
     /// How it is started; none for an endpoint that runs already.
@@ -99,6 +100,10 @@ pub struct KnobSpec {
     /// The word that means the same as not setting it: no flag is given then.
     #[serde(default)]
     pub unset: Option<Knob>,
+    /// The field of the simulator's configuration that it is, where that has another name; with
+    /// a `!` before it, a switch the other way round.
+    #[serde(default)]
+    pub simulates: Option<String>,
     /// Whether changing it needs a new server.
     pub restart: bool,
     /// Whether it can change answers.
