@@ -3,7 +3,7 @@ use crate::{Provenance, RequestStatus, TokenSource};
 
 table! {
     /// One row per request of a trial; times count from the trial's start.
-    table "requests" version 2 key [config_id, draw, request_id];
+    table "requests" version 3 key [config_id, draw, request_id];
     pub struct RequestRow {
         /// Memo key of the trial.
         pub trial_key: String,
@@ -103,6 +103,8 @@ table! {
         pub in_flight: Option<u64>,
         /// Bytes of the answer.
         pub bytes_in: Option<u64>,
+        /// Thread of the client that had it, from 0.
+        pub shard: Option<u64>,
         /// Where the numbers come from.
         pub provenance: Provenance,
     }

@@ -53,6 +53,11 @@ pub struct ClientLimits {
     pub retries: u64,
     /// Pause before the first retry; doubled for each further one.
     pub backoff_s: f64,
+    /// Which request a connection carries next. Real servers only.
+    pub connections: Connections,
+    /// Threads that send and read, each with connections of its own. Null: one for every 50,000
+    /// tokens/s expected, at most one per core. Real servers only.
+    pub shards: Option<u64>,
 }
 
 impl Default for ClientLimits {
@@ -67,6 +72,8 @@ impl Default for ClientLimits {
             drain_timeout_s: 600.0,
             retries: 0,
             backoff_s: 0.2,
+            connections: Connections::Reuse,
+            shards: None,
         }
     }
 }
@@ -81,13 +88,33 @@ pub enum AtCap {
     Shed,
 }
 
+/// Which request a connection carries next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// Any: the one used last is used first. Opened before the first send, at most 200 a second.
+    Reuse,
+    /// None: every request makes its own, and its latency holds that.
+    Fresh,
+    /// The next of the same session, or of the same user of a closed loop; nobody else's.
+    StickySession,
+}
+
 impl ClientLimits {
-    /// Whether limits are set that the simulator does not have.
+    /// What is wrong with a value, by its name.
+    pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
+        let none = self.shards == Some(0);
+        none.then(|| ("shards", "is 0, expected null or 1 or more".to_owned()))
+    }
+
+    /// What is set that the simulator's client does not have.
     pub(crate) fn beyond_the_simulator(&self) -> Option<&'static str> {
         let set = [
             ("at_cap", self.at_cap == AtCap::Shed),
             ("ttft_timeout_s", self.ttft_timeout_s.is_some()),
             ("idle_timeout_s", self.idle_timeout_s.is_some()),
+            ("connections", self.connections != Connections::Reuse),
+            ("shards", self.shards.is_some()),
         ];
         set.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
     }

@@ -57,6 +57,7 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
         conn_reused: None,
         in_flight: None,
         bytes_in: None,
+        shard: None,
         provenance,
     }
 }

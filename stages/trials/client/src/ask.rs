@@ -51,6 +51,19 @@ pub enum AtCap {
     Shed,
 }
 
+/// Which request a connection carries next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connections {
+    /// Any: the connection that was used last is used first.
+    #[default]
+    Reuse,
+    /// None: each request makes its own, as it must where the server closes them after each answer, or
+    /// their end may cross the next request.
+    Fresh,
+    /// The next of the same session, or of the same user of a closed loop; nobody else's.
+    StickySession,
+}
+
 /// Limits of the client, in seconds; none is infinite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -60,9 +73,10 @@ pub struct Limits {
     pub at_cap: AtCap,
     /// Connections that are opened before t0.
     pub open_before: u64,
-    /// Whether a connection carries several requests: not where the server closes it after each, or
-    /// its end may cross the next request.
-    pub reuse: bool,
+    /// Which request a connection carries next.
+    pub connections: Connections,
+    /// Threads that send and read; none for what the schedule is expected to need, at most one a core.
+    pub shards: Option<u64>,
     /// From the start of a connection to its end, TLS included.
     pub connect_timeout_s: Option<f64>,
     /// From the send to the first token.
@@ -85,7 +99,8 @@ impl Default for Limits {
             max_in_flight: None,
             at_cap: AtCap::Queue,
             open_before: 0,
-            reuse: true,
+            connections: Connections::Reuse,
+            shards: None,
             connect_timeout_s: Some(10.0),
             ttft_timeout_s: None,
             idle_timeout_s: None,
@@ -123,7 +138,7 @@ pub struct Counts {
     pub failed: usize,
 }
 
-/// Who watches a run, from the run's own thread.
+/// Who watches a run, from the thread that started it.
 pub trait Observer: Sync {
     /// Called some times a second.
     fn progress(&self, counts: Counts);

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, Dialer};
 use crate::guard::Guard;
 use crate::sse::SseReader;
-use crate::{ApiKey, ClientError, Limits, Observed, Target, Warning, fault, redact};
+use crate::{ApiKey, ClientError, Connections, Limits, Observed, Target, Warning, fault, redact};
 
 /// Bytes of a refusal that are read.
 const REFUSAL_CAP: usize = 64 << 10;
@@ -95,7 +95,8 @@ impl Exchange {
             .error
             .take()
             .map(|said| redact(&said, self.key.as_ref()));
-        connection.filter(|connection| self.limits.reuse && connection.is_idle())
+        let serves_on = self.limits.connections != Connections::Fresh;
+        connection.filter(|connection| serves_on && connection.is_idle())
     }
 
     async fn try_attempt(

@@ -43,11 +43,14 @@ impl Backend {
     /// What is wrong with the client's limits for this backend, with `path` leading to them.
     #[must_use]
     pub fn problems_of_client(&self, limits: &ClientLimits, path: &[&str]) -> Option<ParamError> {
-        let Self::Simulator(_) = self else {
-            return None;
+        let (name, message) = match self {
+            Self::Simulator(_) => {
+                let message =
+                    "the simulator's client has no such setting; that of real servers has";
+                (limits.beyond_the_simulator()?, message.to_owned())
+            }
+            Self::Server(_) | Self::Endpoint(_) => limits.problem()?,
         };
-        let name = limits.beyond_the_simulator()?;
-        let message = "the simulator's client has no such limit; only real servers do";
         Some(ParamError::at(&[path, &[name]].concat(), message))
     }
 

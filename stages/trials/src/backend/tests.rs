@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Backend, SimulatorBackend};
-use crate::{Knob, ServerSpec};
+use crate::{ClientLimits, Knob, ServerSpec};
 
 fn backend(model: Value) -> Result<Backend, serde_json::Error> {
     serde_json::from_value(json!({
@@ -109,4 +109,28 @@ fn server_that_runs_already_cannot_be_started() {
     let backend = json!({ "kind": "server", "server": "openai", "model": "m" });
     let backend: Backend = serde_json::from_value(backend).unwrap();
     assert!(backend.problems(&[])[0].message.contains("endpoint"));
+}
+
+#[test]
+fn client_of_real_servers_has_settings_that_the_simulator_s_has_not() {
+    let endpoint = json!({ "kind": "endpoint", "url": "http://h:1/v1", "model": "m" });
+    let endpoint: Backend = serde_json::from_value(endpoint).unwrap();
+    let simulator = Backend::Simulator(simulator());
+    let problem = |backend: &Backend, limits: Value| {
+        let limits: ClientLimits = serde_json::from_value(limits).unwrap();
+        let problem = backend.problems_of_client(&limits, &["client"]);
+        problem.map(|problem| (problem.path.join("."), problem.message))
+    };
+    for (limits, name) in [
+        (json!({ "shards": 2 }), "shards"),
+        (json!({ "connections": "sticky_session" }), "connections"),
+    ] {
+        assert_eq!(problem(&endpoint, limits.clone()), None);
+        let (path, message) = problem(&simulator, limits).unwrap();
+        assert_eq!(path, format!("client.{name}"));
+        assert!(message.contains("real servers"), "{message}");
+    }
+    let (path, message) = problem(&endpoint, json!({ "shards": 0 })).unwrap();
+    assert_eq!(path, "client.shards");
+    assert!(message.contains("expected null or 1 or more"), "{message}");
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use sbt_client::side::{self, Side};
 use sbt_client::{
-    AtCap as ClientAtCap, Counts, Features, Lag, Limits, Observed, Observer, Probe, Target,
-    Vocabulary,
+    AtCap as ClientAtCap, Connections as ClientConnections, Counts, Features, Lag, Limits,
+    Observed, Observer, Probe, Target, Vocabulary,
 };
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
@@ -15,7 +15,7 @@ use super::machine::Ready;
 use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
-use crate::protocol::{AtCap, ClientLimits};
+use crate::protocol::{AtCap, ClientLimits, Connections};
 use crate::server::TokenizeForm;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
@@ -41,8 +41,10 @@ pub(crate) struct Measurement {
     pub(crate) requests: Vec<Observed>,
     pub(crate) samples: Vec<Sample<Levels>>,
     pub(crate) lag: Lag,
-    /// Share of one core that the client used.
+    /// Share of one core that the client used, all its threads together.
     pub(crate) client_cpu: f64,
+    /// Share of one core that its busiest thread used.
+    pub(crate) busiest_cpu: f64,
     pub(crate) wall_s: f64,
     /// Tokens that the server adds to every prompt: its template, which its cache keeps.
     pub(crate) frame_tokens: u64,
@@ -65,7 +67,9 @@ pub(crate) fn measure(
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
-    limits.reuse = probe.keeps_connections;
+    if !probe.keeps_connections {
+        limits.connections = ClientConnections::Fresh;
+    }
     let target = &probe.target;
     let side = calls(target)?;
     let mut warnings = Vec::new();
@@ -94,6 +98,7 @@ pub(crate) fn measure(
     Ok(Ok(Measurement {
         lag: seen.lag,
         client_cpu: seen.client_cpu_s / ended_s,
+        busiest_cpu: seen.busiest_cpu_s / ended_s,
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),
         frame_tokens: probe.vocabulary.frame_tokens.into(),
@@ -197,7 +202,8 @@ fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
             .sessions()
             .min(client.max_in_flight.unwrap_or(u64::MAX))
             .min(MOST_OPEN),
-        reuse: true,
+        connections: connections(client.connections),
+        shards: client.shards,
         connect_timeout_s: Some(client.connect_timeout_s),
         ttft_timeout_s: client.ttft_timeout_s,
         idle_timeout_s: client.idle_timeout_s,
@@ -205,6 +211,14 @@ fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
         retries: client.retries,
         backoff_s: client.backoff_s,
         drain_timeout_s: Some(client.drain_timeout_s),
+    }
+}
+
+fn connections(connections: Connections) -> ClientConnections {
+    match connections {
+        Connections::Reuse => ClientConnections::Reuse,
+        Connections::Fresh => ClientConnections::Fresh,
+        Connections::StickySession => ClientConnections::StickySession,
     }
 }
 

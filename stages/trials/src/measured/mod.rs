@@ -59,8 +59,8 @@ impl<'a> Measured<'a> {
         })
     }
 
-    /// Measures one configuration; once more when the client was the bottleneck, since a machine
-    /// may be busy for a moment.
+    /// Measures one configuration; once more when the client was the bottleneck, with twice the
+    /// threads where there are cores for them, since a machine may also be busy for a moment.
     ///
     /// # Errors
     /// When the machine or the endpoint is to blame, not the configuration, or the run is being
@@ -79,7 +79,9 @@ impl<'a> Measured<'a> {
         let (name, reason) = (&spec.config.name, trial.row.reason.unwrap_or_default());
         self.ctx
             .warn(format!("`{name}` is measured again: {reason}"));
-        self.once(key, spec, draw, protocol)
+        let mut wider = protocol.clone();
+        wider.client.shards = Some(more_shards(&trial.requests));
+        self.once(key, spec, draw, &wider)
     }
 
     fn once(
@@ -144,7 +146,7 @@ impl<'a> Measured<'a> {
         }
         let client = ClientState {
             lag: measured.lag,
-            cpu: measured.client_cpu,
+            busiest_cpu: measured.busiest_cpu,
         };
         let (outcome, reason) = match death {
             Some((outcome, reason)) => (outcome, Some(reason)),
@@ -195,6 +197,14 @@ impl<'a> Measured<'a> {
         };
         Identity::of(key, spec, self.backend.words(), gpus, usd_per_hour)
     }
+}
+
+/// Twice the threads that the requests came from, up to the cores.
+fn more_shards(requests: &[RequestRow]) -> u64 {
+    let last = requests.iter().filter_map(|request| request.shard).max();
+    let used = last.map_or(1, |last| last + 1);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    (2 * used).min(cores).max(used)
 }
 
 /// A trial that begins now, with the salt of its prompts.

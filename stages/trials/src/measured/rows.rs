@@ -25,6 +25,7 @@ pub(crate) fn request_row(
     let parts = Parts::of(seen.server, ttft_from_sent_s);
     RequestRow {
         status: seen.status,
+        shard: Some(seen.shard),
         warmup,
         intended_s: seen.intended_s,
         dispatched_s: seen.dispatched_s,
