@@ -17,6 +17,28 @@ pub struct Protocol {
     /// that no trial finds another's prompts in the prefix cache. A fixed word repeats them.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub salt: String,
+    /// How drawn prompts are sent. Real servers only.
+    pub prompts: PromptForm,
+}
+
+impl Protocol {
+    /// The path of what is set that the simulator's client does not have.
+    pub(crate) fn beyond_the_simulator(&self) -> Option<Vec<&'static str>> {
+        let of_client = self.client.beyond_the_simulator();
+        let prompts = (self.prompts != PromptForm::Text).then(|| vec!["prompts"]);
+        of_client.map(|name| vec!["client", name]).or(prompts)
+    }
+}
+
+/// How drawn prompts are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptForm {
+    /// As text of words that are one token each.
+    Text,
+    /// As the server's own tokens of such words, to `/v1/completions`: exact by construction. Needs a
+    /// server with `/tokenize`, and a workload without conversations, as answers come as text.
+    TokenIds,
 }
 
 impl Default for Protocol {
@@ -27,6 +49,7 @@ impl Default for Protocol {
             slo: Slo::default(),
             max_error_rate: 0.05,
             salt: String::new(),
+            prompts: PromptForm::Text,
         }
     }
 }
@@ -108,7 +131,7 @@ impl ClientLimits {
     }
 
     /// What is set that the simulator's client does not have.
-    pub(crate) fn beyond_the_simulator(&self) -> Option<&'static str> {
+    fn beyond_the_simulator(&self) -> Option<&'static str> {
         let set = [
             ("at_cap", self.at_cap == AtCap::Shed),
             ("ttft_timeout_s", self.ttft_timeout_s.is_some()),

@@ -41,6 +41,16 @@ pub enum PromptWords {
     Given(String),
 }
 
+/// How drawn words are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PromptForm {
+    /// As text, which the server tokenizes.
+    #[default]
+    Text,
+    /// As the server's own tokens, to `completions` alone: the length is exact by construction.
+    TokenIds,
+}
+
 /// What happens to a request that comes due while as many are in flight as may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AtCap {

@@ -34,7 +34,9 @@ mod tls;
 mod vocabulary;
 mod wire;
 
-pub use ask::{Ask, AtCap, Connections, Counts, Features, Limits, Observer, PromptWords};
+pub use ask::{
+    Ask, AtCap, Connections, Counts, Features, Limits, Observer, PromptForm, PromptWords,
+};
 pub use error::ClientError;
 pub use key::{ApiKey, redact};
 pub use observed::{Lag, Observation, Observed, ServerTimings, Warning};

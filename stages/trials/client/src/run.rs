@@ -50,7 +50,6 @@ pub fn run(
     observer: &dyn Observer,
 ) -> Result<Observation, ClientError> {
     check(asks)?;
-    vocabulary.check()?;
     let bound = limits.max_in_flight.unwrap_or(asks.len() as u64);
     let in_flight = bound.min(asks.len() as u64);
     process::raise_files(in_flight, limits.max_in_flight.is_some())?;
@@ -60,6 +59,7 @@ pub fn run(
         features,
         vocabulary: vocabulary.clone(),
     };
+    bodies.check(asks)?;
     let run = Run {
         target,
         dialer: Dialer::new(target)?,

@@ -4,25 +4,23 @@ use std::time::{Duration, Instant};
 
 use sbt_client::side::{self, Side};
 use sbt_client::{
-    AtCap as ClientAtCap, Connections as ClientConnections, Counts, Features, Lag, Limits,
-    Observed, Observer, Probe, Target, Vocabulary,
+    Api, Connections, Counts, Features, Lag, Limits, Observed, Observer, Probe, PromptForm, Target,
+    Vocabulary,
 };
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
 use sbt_schemas::Outcome;
 
+use super::limits::{limits, prompt_form};
 use super::machine::Ready;
 use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
-use crate::protocol::{AtCap, ClientLimits, Connections};
 use crate::server::TokenizeForm;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
 /// Samples of the server a second.
 const SAMPLES_HZ: f64 = 4.0;
-/// Time limit of a request where none is set: a server that hangs must not hang the trial.
-const LONGEST_S: f64 = 600.0;
 /// Time limit of a call beside the load.
 const CALL_WITHIN: Duration = Duration::from_secs(5);
 /// Looks at a server before it is given up.
@@ -30,9 +28,6 @@ const PROBES: usize = 3;
 /// Time for the server to end what the client gave up.
 const IDLE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Connections that are opened before the first send. Chosen: at 200 a second it takes a second;
-/// an open loop rarely has more in flight.
-const MOST_OPEN: u64 = 200;
 /// Stands for the process group of a server that was not started here: no process has it.
 const NO_PROCESS: u32 = u32::MAX >> 1;
 
@@ -63,12 +58,17 @@ pub(crate) fn measure(
 ) -> Result<Result<Measurement, Ending>, StageError> {
     let begun = Instant::now();
     let mut limits = limits(&protocol.client, draw);
-    let probe = match probe(trials, &ready.target, &limits)? {
+    let form = prompt_form(protocol.prompts);
+    let mut target = ready.target.clone();
+    if form == PromptForm::TokenIds {
+        target.api = Api::Completions;
+    }
+    let probe = match probe(trials, &target, form, &limits)? {
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
     if !probe.keeps_connections {
-        limits.connections = ClientConnections::Fresh;
+        limits.connections = Connections::Fresh;
     }
     let target = &probe.target;
     let side = calls(target)?;
@@ -151,6 +151,7 @@ fn reset(side: &Side, server: &ServerSpec) -> Option<String> {
 fn probe(
     trials: &Measured<'_>,
     target: &Target,
+    form: PromptForm,
     limits: &Limits,
 ) -> Result<Result<Probe, Ending>, StageError> {
     let api = &trials.server.api;
@@ -167,7 +168,7 @@ fn probe(
     };
     let words = Vocabulary::default();
     let mut attempts =
-        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, limits));
+        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, form, limits));
     let mut last = None;
     let found = attempts.find_map(|probed| probed.map_err(|failure| last = Some(failure)).ok());
     drop(attempts);
@@ -189,37 +190,6 @@ fn probe(
 
 fn calls(target: &Target) -> Result<Side, StageError> {
     Side::new(target, CALL_WITHIN).map_err(|error| StageError::user(error.to_string()))
-}
-
-fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
-    Limits {
-        max_in_flight: client.max_in_flight,
-        at_cap: match client.at_cap {
-            AtCap::Queue => ClientAtCap::Queue,
-            AtCap::Shed => ClientAtCap::Shed,
-        },
-        open_before: draw
-            .sessions()
-            .min(client.max_in_flight.unwrap_or(u64::MAX))
-            .min(MOST_OPEN),
-        connections: connections(client.connections),
-        shards: client.shards,
-        connect_timeout_s: Some(client.connect_timeout_s),
-        ttft_timeout_s: client.ttft_timeout_s,
-        idle_timeout_s: client.idle_timeout_s,
-        total_timeout_s: Some(client.timeout_s.unwrap_or(LONGEST_S)),
-        retries: client.retries,
-        backoff_s: client.backoff_s,
-        drain_timeout_s: Some(client.drain_timeout_s),
-    }
-}
-
-fn connections(connections: Connections) -> ClientConnections {
-    match connections {
-        Connections::Reuse => ClientConnections::Reuse,
-        Connections::Fresh => ClientConnections::Fresh,
-        Connections::StickySession => ClientConnections::StickySession,
-    }
 }
 
 /// A word as a number.

@@ -1,6 +1,7 @@
 //! Trials on a real server: one that is started with the configuration, or one that runs already.
 
 mod client;
+mod limits;
 mod machine;
 mod outcome;
 mod rows;

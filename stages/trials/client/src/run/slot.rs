@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::body::{Bodies, Conversation};
 use crate::connection::Connection;
+use crate::vocabulary::Said;
 use crate::{Ask, Observed};
 
 /// One ask on its way.
@@ -11,8 +12,8 @@ pub(super) struct Slot<'a> {
     pub(super) ask: &'a Ask,
     /// What is to be sent: made before t0 where nothing goes before it.
     pub(super) body: Option<Bytes>,
-    /// The text of its own, kept for asks that carry it on.
-    text: Option<String>,
+    /// What it says itself, kept for asks that carry it on.
+    said: Option<Said>,
     /// What was said before it.
     before: Arc<Conversation>,
     /// Asks that follow it, by their places in the shard.
@@ -51,7 +52,7 @@ impl<'a> Slot<'a> {
         Self {
             ask,
             body: None,
-            text: None,
+            said: None,
             before: Arc::default(),
             followers: Vec::new(),
             is_carried_on: false,
@@ -63,9 +64,9 @@ impl<'a> Slot<'a> {
 
     /// Makes text and body, as the conversation is known.
     fn prepare(&mut self, bodies: &Bodies) {
-        let text = bodies.text(self.ask, &self.before);
-        self.body = Some(bodies.body(&text, &self.before, self.ask.output_tokens));
-        self.text = self.is_carried_on.then_some(text);
+        let said = bodies.say(self.ask, &self.before);
+        self.body = Some(bodies.body(&said, &self.before, self.ask.output_tokens));
+        self.said = self.is_carried_on.then_some(said);
     }
 
     /// Carries a conversation on.
@@ -76,10 +77,10 @@ impl<'a> Slot<'a> {
 
     /// What was said up to its end; none when it failed or nobody carries it on.
     pub(super) fn conversation(&mut self, seen: &Observed) -> Option<Arc<Conversation>> {
-        let text = self.text.take()?;
+        let said = self.said.take()?;
         seen.status.is_complete().then(|| {
             let before = std::mem::take(&mut self.before);
-            Arc::new(before.after(&text, self.ask, seen))
+            Arc::new(before.after(said.text(), self.ask, seen))
         })
     }
 }
