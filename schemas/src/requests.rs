@@ -1,5 +1,5 @@
 use crate::row::table;
-use crate::{Provenance, RequestStatus, TokenSource};
+use crate::{Phase, Provenance, RequestStatus, TokenSource};
 
 table! {
     /// One row per request of a trial; times count from the trial's start.
@@ -13,14 +13,14 @@ table! {
         pub config_name: String,
         /// Which draw of the workload was served.
         pub draw: u64,
-        /// The request in table `workload`.
+        /// The request in table `workload`; in phase `drain` counted on from its last.
         pub request_id: u64,
         /// Category of the request.
         pub category: String,
         /// How it ended.
         pub status: RequestStatus,
-        /// Whether it belongs to the warm-up: left out of latencies, rates and counts, but its tokens are load like any other.
-        pub warmup: bool,
+        /// Only phase `measure` counts in latencies, rates and counts; tokens of the others are load like any other.
+        pub phase: Phase,
         /// When the schedule wanted it sent.
         pub intended_s: f64,
         /// When the client turned to it: later than intended when the client is late, or as many are in flight as may be.

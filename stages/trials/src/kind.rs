@@ -58,7 +58,7 @@ impl StageKind for TrialsKind {
     }
 
     fn revision(&self) -> u32 {
-        2
+        3
     }
 
     fn params(&self) -> schemars::Schema {

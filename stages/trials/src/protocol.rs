@@ -54,6 +54,9 @@ impl Default for Protocol {
     }
 }
 
+/// Chosen: no live server takes so long over a call that needs no model.
+const HUNG_AFTER_S: Option<f64> = Some(10.0);
+
 /// Limits and retries of the client; they shape latency as much as the server does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -81,6 +84,12 @@ pub struct ClientLimits {
     /// Threads that send and read, each with connections of its own. Null: one for every 50,000
     /// tokens/s expected, at most one per core. Real servers only.
     pub shards: Option<u64>,
+    /// Whether an open loop goes on, uncounted, until its last counted request has ended, so that this
+    /// one too is served under full load; at most as long as it lasted. Real servers only.
+    pub keep_load: bool,
+    /// How long every request in flight and a call beside them may stay without a word until the server
+    /// is taken to hang and the trial ends. Null: never before a time limit. Real servers only.
+    pub hung_after_s: Option<f64>,
 }
 
 impl Default for ClientLimits {
@@ -97,6 +106,8 @@ impl Default for ClientLimits {
             backoff_s: 0.2,
             connections: Connections::Reuse,
             shards: None,
+            keep_load: false,
+            hung_after_s: HUNG_AFTER_S,
         }
     }
 }
@@ -126,8 +137,14 @@ pub enum Connections {
 impl ClientLimits {
     /// What is wrong with a value, by its name.
     pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
-        let none = self.shards == Some(0);
-        none.then(|| ("shards", "is 0, expected null or 1 or more".to_owned()))
+        if self.shards == Some(0) {
+            return Some(("shards", "is 0, expected null or 1 or more".to_owned()));
+        }
+        let s = self.hung_after_s.filter(|s| !(s.is_finite() && *s > 0.0))?;
+        Some((
+            "hung_after_s",
+            format!("is {s}, expected null or a number above 0"),
+        ))
     }
 
     /// What is set that the simulator's client does not have.
@@ -138,6 +155,8 @@ impl ClientLimits {
             ("idle_timeout_s", self.idle_timeout_s.is_some()),
             ("connections", self.connections != Connections::Reuse),
             ("shards", self.shards.is_some()),
+            ("keep_load", self.keep_load),
+            ("hung_after_s", self.hung_after_s != HUNG_AFTER_S),
         ];
         set.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
     }

@@ -135,17 +135,19 @@ pub struct Features {
     pub min_tokens: bool,
 }
 
-/// What a run tells while it goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a run tells while it goes on, of the asks that it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Counts {
-    /// Asks in all.
+    /// All of them.
     pub asked: usize,
-    /// Sent or being sent.
+    /// Sent or being sent, others included.
     pub in_flight: usize,
     /// Ended well.
     pub ok: usize,
     /// Ended otherwise.
     pub failed: usize,
+    /// How long nothing has come from the server while requests were in flight, seconds.
+    pub silent_s: f64,
 }
 
 /// Who watches a run, from the thread that started it.

@@ -1,13 +1,14 @@
 //! One request over one connection, from its first byte to its answer's end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
     USER_AGENT,
 };
 use hyper::{Method, Request, Response, Uri};
@@ -38,6 +39,7 @@ pub(crate) struct Exchange {
     pub(crate) clock: Clock,
     /// Tells every request in flight to give up.
     pub(crate) cancel: Arc<Notify>,
+    heard: Arc<Heard>,
     uri: Uri,
     headers: HeaderMap,
     key: Option<ApiKey>,
@@ -49,6 +51,7 @@ impl Exchange {
         dialer: Dialer,
         limits: Limits,
         clock: Clock,
+        heard: Arc<Heard>,
     ) -> Result<Self, ClientError> {
         let refused = |e: &dyn std::fmt::Display| ClientError::Request(e.to_string());
         let mut headers = HeaderMap::new();
@@ -66,6 +69,7 @@ impl Exchange {
             limits,
             clock,
             cancel: Arc::new(Notify::new()),
+            heard,
             uri: target.path().parse().map_err(|e| refused(&e))?,
             headers,
             key: target.key.clone(),
@@ -173,12 +177,12 @@ impl Exchange {
     }
 
     fn read_head(&self, seen: &mut Observed, response: &Response<Incoming>) {
-        seen.headers_s = Some(self.clock.now());
+        let now_s = self.clock.now();
+        self.heard.note(now_s);
+        seen.headers_s = Some(now_s);
         seen.http_status = Some(response.status().as_u16());
         let text = |name: &str| response.headers().get(name)?.to_str().ok();
-        seen.retry_after_s = text(RETRY_AFTER.as_str())
-            .and_then(|s| s.trim().parse().ok())
-            .filter(|s: &f64| s.is_finite() && *s >= 0.0);
+        seen.retry_after_s = retry_after(response.headers());
         if seen.retry_after_s.is_some() {
             seen.warn(Warning::RetryAfter);
         }
@@ -251,6 +255,7 @@ impl Exchange {
             };
             seen.bytes_in += data.len() as u64;
             let at = self.clock.at(now);
+            self.heard.note(at);
             let tokens = seen.events.len();
             reader.feed(&data, &mut |event| answer.event(seen, at, event));
             if seen.events.len() > tokens {
@@ -321,6 +326,34 @@ impl Exchange {
         guard.lingering(LINGER_S);
         while let Ok(Some(Ok(_))) = connection.drive(guard, body.frame()).await {}
     }
+}
+
+/// When anything last came from the server, over any connection of a run: nanoseconds from t0.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(AtomicU64);
+
+impl Heard {
+    pub(crate) fn note(&self, at_s: f64) {
+        self.0.store((at_s * 1e9) as u64, Relaxed);
+    }
+
+    pub(crate) fn last_s(&self) -> f64 {
+        self.0.load(Relaxed) as f64 / 1e9
+    }
+}
+
+/// The pause that an answer asks for, seconds: as such, or up to a date. That counts from the date of the
+/// answer itself, so that no clock but the server's is asked.
+fn retry_after(headers: &HeaderMap) -> Option<f64> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(RETRY_AFTER)?;
+    if let Ok(s) = asked.parse::<f64>() {
+        return Some(s).filter(|s| s.is_finite() && *s >= 0.0);
+    }
+    let until = httpdate::parse_http_date(asked).ok()?;
+    let now = httpdate::parse_http_date(text(DATE)?).ok()?;
+    let pause = until.duration_since(now);
+    Some(pause.map_or(0.0, |pause| pause.as_secs_f64()))
 }
 
 /// Why no head came.

@@ -125,14 +125,16 @@ impl Run<'_> {
             let seen = ends.map(|end| end.unwrap_or_else(|panic| resume_unwind(panic)));
             Ok::<_, ClientError>((t0, seen.collect::<Result<Vec<_>, _>>()?))
         })?;
-        observer.progress(self.shared.counts());
-        Ok(self.merged(t0, &parts, seen.into_iter().flatten().collect()))
+        let seen: Vec<ShardSeen> = seen.into_iter().flatten().collect();
+        let ended_s = seen.iter().map(|shard| shard.ended_s).fold(0.0, f64::max);
+        observer.progress(self.shared.counts(ended_s));
+        Ok(self.merged(t0, &parts, seen, ended_s))
     }
 
     /// Tells and asks the observer until the last shard has ended.
     fn watch(&self, ended: &Receiver<()>, clock: Clock, observer: &dyn Observer) {
         while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-            observer.progress(self.shared.counts());
+            observer.progress(self.shared.counts(clock.now()));
             let limit_s = self.limits.drain_timeout_s;
             if observer.stop() || self.shared.is_drained(limit_s, clock.now()) {
                 self.shared.end();
@@ -140,14 +142,20 @@ impl Run<'_> {
         }
     }
 
-    fn merged(&self, t0: Instant, parts: &[Vec<usize>], seen: Vec<ShardSeen>) -> Observation {
+    fn merged(
+        &self,
+        t0: Instant,
+        parts: &[Vec<usize>],
+        seen: Vec<ShardSeen>,
+        ended_s: f64,
+    ) -> Observation {
         let mut requests: Vec<Option<Observed>> = Vec::new();
         requests.resize_with(self.asks.len(), || None);
         let cpu_s = seen.iter().map(|shard| shard.cpu_s);
         let mut observation = Observation {
             requests: Vec::new(),
             t0,
-            ended_s: seen.iter().map(|shard| shard.ended_s).fold(0.0, f64::max),
+            ended_s,
             client_cpu_s: cpu_s.clone().sum(),
             busiest_cpu_s: cpu_s.fold(0.0, f64::max),
             shards: parts.len() as u64,

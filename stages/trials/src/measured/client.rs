@@ -4,18 +4,20 @@ use std::time::{Duration, Instant};
 
 use sbt_client::side::{self, Side};
 use sbt_client::{
-    Api, Connections, Counts, Features, Lag, Limits, Observed, Observer, Probe, PromptForm, Target,
-    Vocabulary,
+    Api, Ask, Connections, Counts, Features, Lag, Limits, Observed, Observer, Probe, PromptForm,
+    Target, Vocabulary,
 };
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
-use sbt_schemas::Outcome;
+use sbt_schemas::{Outcome, WorkloadRow};
 
 use super::limits::{limits, prompt_form};
 use super::machine::Ready;
+use super::silence::Silence;
 use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
+use crate::protocol::ClientLimits;
 use crate::server::TokenizeForm;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
@@ -33,7 +35,12 @@ const NO_PROCESS: u32 = u32::MAX >> 1;
 
 /// What a trial showed of a server that took its requests.
 pub(crate) struct Measurement {
+    /// Of the draw's rows in order, then of `drain`.
     pub(crate) requests: Vec<Observed>,
+    /// What went on when the draw was over.
+    pub(crate) drain: Vec<WorkloadRow>,
+    /// Why the server is taken to hang, if it is.
+    pub(crate) hung: Option<String>,
     pub(crate) samples: Vec<Sample<Levels>>,
     pub(crate) lag: Lag,
     /// Share of one core that the client used, all its threads together.
@@ -74,11 +81,18 @@ pub(crate) fn measure(
     let side = calls(target)?;
     let mut warnings = Vec::new();
     warnings.extend(reset(&side, &trials.server));
-    let asks = schedule::asks(draw, spec.rate_scale, seed(salt));
+    let mut asks = schedule::asks(draw, spec.rate_scale, seed(salt));
+    let (drain, more): (Vec<_>, Vec<_>) = drain(spec, draw, &protocol.client, salt).unzip();
+    asks.extend(more);
     let sampler = sampler(ready, target, &trials.server, begun)?;
+    let silence = protocol
+        .client
+        .hung_after_s
+        .map(|s| Silence::start(target, s));
     let watch = Watch {
         ctx: trials.ctx,
         config: &spec.config.name,
+        silence: silence.transpose()?,
     };
     let ran = sbt_client::run(
         target,
@@ -91,7 +105,10 @@ pub(crate) fn measure(
     let samples = sampler.map(Sampler::stop).unwrap_or_default();
     let seen = ran.map_err(client_error)?;
     trials.ctx.check_cancelled()?;
-    wait_idle(&side, &trials.server);
+    let hung = watch.hung();
+    if hung.is_none() {
+        wait_idle(&side, &trials.server);
+    }
     warnings
         .extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
     let ended_s = seen.ended_s.max(f64::MIN_POSITIVE);
@@ -102,6 +119,8 @@ pub(crate) fn measure(
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),
         frame_tokens: probe.vocabulary.frame_tokens.into(),
+        drain,
+        hung,
         wall_s: begun.elapsed().as_secs_f64(),
         warnings,
     }))
@@ -121,6 +140,13 @@ fn from_t0(samples: Vec<Sample<Levels>>, t0: Instant, origin: Instant) -> Vec<Sa
 struct Watch<'a> {
     ctx: &'a StageContext,
     config: &'a str,
+    silence: Option<Silence>,
+}
+
+impl Watch<'_> {
+    fn hung(&self) -> Option<String> {
+        self.silence.as_ref()?.verdict()
+    }
 }
 
 impl Observer for Watch<'_> {
@@ -131,11 +157,29 @@ impl Observer for Watch<'_> {
             self.config, counts.in_flight, counts.failed
         );
         self.ctx.progress(done, counts.asked as u64, &note);
+        if let Some(silence) = &self.silence {
+            silence.note(counts.silent_s);
+        }
     }
 
     fn stop(&self) -> bool {
-        self.ctx.cancel.is_cancelled()
+        self.ctx.cancel.is_cancelled() || self.hung().is_some()
     }
+}
+
+/// What goes on when the draw is over, where it is to.
+fn drain(
+    spec: &TrialSpec,
+    draw: &Draw,
+    client: &ClientLimits,
+    salt: &str,
+) -> impl Iterator<Item = (WorkloadRow, Ask)> {
+    let other_words = seed(&format!("{salt} drain"));
+    let limit_s = client.drain_timeout_s;
+    let more = client
+        .keep_load
+        .then(|| schedule::drain(draw, spec.rate_scale, other_words, limit_s));
+    more.into_iter().flatten()
 }
 
 /// Empties the prefix cache, where the server can; prompts of another salt find nothing in it

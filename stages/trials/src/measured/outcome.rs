@@ -1,7 +1,7 @@
 //! What voids a measured trial although its server lived.
 
 use sbt_client::Lag;
-use sbt_schemas::{Outcome, RequestRow, RequestStatus};
+use sbt_schemas::{Outcome, Phase, RequestRow, RequestStatus};
 
 use crate::metrics::Metrics;
 use crate::steady::overload;
@@ -32,7 +32,10 @@ pub(crate) fn outcome(
     client: &ClientState,
     last_arrival_s: f64,
 ) -> (Outcome, Option<String>) {
-    let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
+    let measured: Vec<&RequestRow> = requests
+        .iter()
+        .filter(|r| r.phase == Phase::Measure)
+        .collect();
     let checks = [
         (
             Outcome::ClientLimited,

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::exchange::Heard;
 use crate::{Ask, Counts, Limits};
 
 /// The account of a run.
 pub(super) struct Shared {
+    /// Asks that are waited for, in all.
     asked: usize,
     ok: AtomicUsize,
     failed: AtomicUsize,
@@ -22,6 +24,7 @@ pub(super) struct Shared {
     last_send_ns: AtomicU64,
     is_over: watch::Sender<bool>,
     places: Places,
+    heard: Arc<Heard>,
 }
 
 impl Shared {
@@ -29,7 +32,7 @@ impl Shared {
         let measured = asks.iter().filter(|ask| ask.measured).count();
         let waited_for = if measured == 0 { asks.len() } else { measured };
         Self {
-            asked: asks.len(),
+            asked: waited_for,
             ok: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -40,6 +43,7 @@ impl Shared {
             last_send_ns: AtomicU64::new(0),
             is_over: watch::Sender::new(waited_for == 0),
             places: Places::new(limits.max_in_flight),
+            heard: Arc::default(),
         }
     }
 
@@ -47,6 +51,9 @@ impl Shared {
     pub(super) fn sent(&self, ask: &Ask, now_s: f64) -> u64 {
         let in_flight = self.in_flight.fetch_add(1, Relaxed) + 1;
         self.peak_in_flight.fetch_max(in_flight, Relaxed);
+        if in_flight == 1 {
+            self.heard.note(now_s);
+        }
         if self.waits_for(ask) {
             self.last_send_ns.fetch_max((now_s * 1e9) as u64, Relaxed);
             self.unsent.fetch_sub(1, Relaxed);
@@ -68,9 +75,12 @@ impl Shared {
 
     /// Notes what became of an ask, sent or not; the run is over with the last that is waited for.
     pub(super) fn settled(&self, ask: &Ask, is_ok: bool) {
+        if !self.waits_for(ask) {
+            return;
+        }
         let count = if is_ok { &self.ok } else { &self.failed };
         count.fetch_add(1, Relaxed);
-        if self.waits_for(ask) && self.waited_for.fetch_sub(1, Relaxed) == 1 {
+        if self.waited_for.fetch_sub(1, Relaxed) == 1 {
             self.end();
         }
     }
@@ -96,10 +106,13 @@ impl Shared {
             && limit_s.is_some_and(|limit_s| now_s - last_send_s > limit_s)
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self, now_s: f64) -> Counts {
+        let in_flight = self.in_flight.load(Relaxed);
+        let silent_s = (now_s - self.heard.last_s()).max(0.0);
         Counts {
             asked: self.asked,
-            in_flight: self.in_flight.load(Relaxed),
+            in_flight,
+            silent_s: if in_flight > 0 { silent_s } else { 0.0 },
             ok: self.ok.load(Relaxed),
             failed: self.failed.load(Relaxed),
         }
@@ -107,6 +120,10 @@ impl Shared {
 
     pub(super) fn peak_in_flight(&self) -> u64 {
         self.peak_in_flight.load(Relaxed) as u64
+    }
+
+    pub(super) fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
     }
 
     pub(super) fn places(&self) -> Places {
