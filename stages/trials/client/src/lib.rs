@@ -32,7 +32,6 @@ mod sse;
 mod target;
 mod tls;
 mod vocabulary;
-mod wire;
 
 pub use ask::{
     Ask, AtCap, Connections, Counts, Features, Limits, Observer, PromptForm, PromptWords,

@@ -297,13 +297,8 @@ impl Prober {
         };
         let clock = Clock { t0: Instant::now() };
         let dialer = Dialer::new(&self.target)?;
-        let exchange = Exchange::new(
-            &self.target,
-            dialer,
-            self.limits.clone(),
-            clock,
-            Arc::default(),
-        )?;
+        let limits = self.limits.clone();
+        let exchange = Exchange::new(&self.target, dialer, limits, clock, Arc::default());
         let mut seen = Observed::unsent(0.0, RequestStatus::ClientFault, None);
         seen.attempts = 1;
         seen.dispatched_s = Some(0.0);

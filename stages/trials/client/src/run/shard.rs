@@ -68,7 +68,7 @@ impl Shard<'_> {
             };
             let clock = Clock { t0 };
             let (dialer, limits) = (dialer.clone(), (*limits).clone());
-            let exchange = Exchange::new(target, dialer, limits, clock, shared.heard())?;
+            let exchange = Exchange::new(target, dialer, limits, clock, shared.heard());
             let cpu_before_s = process::cpu_s();
             driver.drive(Arc::new(exchange), pacer).await?;
             let cpu_s = process::cpu_s() - cpu_before_s;
