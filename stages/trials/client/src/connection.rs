@@ -161,10 +161,15 @@ impl Connection {
 
     async fn fill(&mut self, guard: &mut Guard) -> Result<usize, Fault> {
         let came = guard.watch(poll_fn(|cx| self.poll_fill(cx))).await?;
-        came.map_err(|error| match error.kind() {
+        came.map_err(|error| {
             // TLS that ends without its own end
-            io::ErrorKind::UnexpectedEof => (RequestStatus::StreamCut, error.to_string()),
-            _ => (RequestStatus::ConnReset, error.to_string()),
+            let is_cut = error.kind() == io::ErrorKind::UnexpectedEof;
+            let status = if is_cut {
+                RequestStatus::StreamCut
+            } else {
+                RequestStatus::ConnReset
+            };
+            (status, error.to_string())
         })
     }
 

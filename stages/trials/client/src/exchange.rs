@@ -1,7 +1,6 @@
 //! One request over one connection, from its first byte to its answer's end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use reqwest::StatusCode;
 use sbt_schemas::RequestStatus;
@@ -12,6 +11,7 @@ use crate::chunk::error_of;
 use crate::clock::Clock;
 use crate::connection::{Connection, Content, Dialer, Head, Sent};
 use crate::guard::Guard;
+use crate::heard::Heard;
 use crate::sse::SseReader;
 use crate::{ApiKey, Connections, Limits, Observed, Target, Warning, fault, redact};
 
@@ -51,7 +51,7 @@ impl Exchange {
             clock,
             cancel: Arc::new(Notify::new()),
             heard,
-            head: head(target),
+            head: target.request_head(),
             key: target.key.clone(),
         }
     }
@@ -157,7 +157,7 @@ impl Exchange {
         self.heard.note(at);
         seen.headers_s = Some(at);
         seen.http_status = Some(head.status);
-        seen.retry_after_s = retry_after(head);
+        seen.retry_after_s = head.retry_after_s();
         if seen.retry_after_s.is_some() {
             seen.warn(Warning::RetryAfter);
         }
@@ -285,49 +285,6 @@ impl Exchange {
         guard.lingering(LINGER_S);
         while let Ok(Some(_)) = connection.content(guard).await {}
     }
-}
-
-/// When anything last came from the server, over any connection of a run: nanoseconds from t0.
-#[derive(Debug, Default)]
-pub(crate) struct Heard(AtomicU64);
-
-impl Heard {
-    pub(crate) fn note(&self, at_s: f64) {
-        self.0.store((at_s * 1e9) as u64, Relaxed);
-    }
-
-    pub(crate) fn last_s(&self) -> f64 {
-        self.0.load(Relaxed) as f64 / 1e9
-    }
-}
-
-/// The pause that an answer asks for, seconds: as such, or up to a date. That counts from the date of the
-/// answer itself, so that no clock but the server's is asked.
-fn retry_after(head: &Head) -> Option<f64> {
-    let asked = head.retry_after.as_deref()?;
-    if let Ok(s) = asked.parse::<f64>() {
-        return Some(s).filter(|s| s.is_finite() && *s >= 0.0);
-    }
-    let until = httpdate::parse_http_date(asked).ok()?;
-    let now = httpdate::parse_http_date(head.date.as_deref()?).ok()?;
-    let pause = until.duration_since(now);
-    Some(pause.map_or(0.0, |pause| pause.as_secs_f64()))
-}
-
-/// The head of every request to a target, up to the length of its body.
-fn head(target: &Target) -> Vec<u8> {
-    let (path, host, version) = (target.path(), target.authority(), env!("CARGO_PKG_VERSION"));
-    let mut head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: sbt/{version}\r\n\
-         content-type: application/json\r\naccept: text/event-stream\r\n"
-    )
-    .into_bytes();
-    if let Some(key) = &target.key {
-        let key = key.header();
-        head.extend_from_slice(&[b"authorization: ", key.as_bytes(), b"\r\n"].concat());
-    }
-    head.extend_from_slice(b"content-length: ");
-    head
 }
 
 /// Whether the connection broke, rather than a limit or the run's end.

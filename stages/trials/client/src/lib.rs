@@ -20,6 +20,7 @@ mod error;
 mod exchange;
 mod fault;
 mod guard;
+mod heard;
 mod key;
 mod observed;
 mod pacer;

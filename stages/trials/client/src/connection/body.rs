@@ -62,7 +62,7 @@ impl Body {
                     *self = Self::Done;
                     Piece::End(used)
                 }
-                piece => piece,
+                piece @ (Piece::Content(_) | Piece::More(_)) => piece,
             },
         })
     }

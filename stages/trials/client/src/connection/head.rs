@@ -14,8 +14,8 @@ pub(crate) struct Head {
     /// Whether the connection serves on when the body has ended.
     pub(crate) keeps: bool,
     pub(crate) content_type: Option<String>,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) date: Option<String>,
+    retry_after: Option<String>,
+    date: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) request_id: Option<String>,
 }
@@ -70,6 +70,19 @@ impl Head {
             request_id: field("x-request-id"),
         };
         Ok(Some((head, length)))
+    }
+
+    /// The pause that it asks for, seconds: as such, or up to a date. That counts from the date of the answer
+    /// itself, so that no clock but the server's is asked.
+    pub(crate) fn retry_after_s(&self) -> Option<f64> {
+        let asked = self.retry_after.as_deref()?;
+        if let Ok(s) = asked.parse::<f64>() {
+            return Some(s).filter(|s| s.is_finite() && *s >= 0.0);
+        }
+        let until = httpdate::parse_http_date(asked).ok()?;
+        let now = httpdate::parse_http_date(self.date.as_deref()?).ok()?;
+        let pause = until.duration_since(now);
+        Some(pause.map_or(0.0, |pause| pause.as_secs_f64()))
     }
 
     pub(crate) fn is_success(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::exchange::Heard;
+use crate::heard::Heard;
 use crate::{Ask, Counts, Limits};
 
 /// The account of a run.

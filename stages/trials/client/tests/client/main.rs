@@ -14,3 +14,4 @@ mod recorded;
 mod schedule;
 mod shards;
 mod support;
+mod wire;
