@@ -142,8 +142,9 @@ impl Simulated {
         let requests = requests(draw, spec.rate_scale);
         let run = server.simulate_without(factors, &requests, &client(&protocol.client));
         let intended = run.requests.iter().map(|served| served.intended_s);
-        let warm = warmup(intended, protocol.warmup_requests);
-        let measured = run.requests.iter().zip(warm).filter(|(_, warm)| !warm);
+        let phases = phases(intended, protocol.warmup_requests);
+        let measured = run.requests.iter().zip(phases);
+        let measured = measured.filter(|(_, phase)| *phase == Phase::Measure);
         let ok = measured.filter(|(served, _)| served.status == RequestStatus::Ok);
         let e2e = ok.filter_map(|(served, _)| Some(served.end_s? - served.intended_s));
         Some(e2e.collect())
