@@ -42,7 +42,7 @@ pub use trace::TraceRow;
 pub use trials::TrialRow;
 pub use value::{Cell, ColumnType, Value};
 pub use verdicts::VerdictRow;
-pub use vocabulary::{Outcome, Population, Provenance, RequestStatus, TokenSource, Verdict};
+pub use vocabulary::{Outcome, Phase, Population, Provenance, RequestStatus, TokenSource, Verdict};
 pub use workload::WorkloadRow;
 
 /// Every table, in the order of the reference: walked by the schema generator and the docs.

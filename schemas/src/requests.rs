@@ -1,9 +1,9 @@
 use crate::row::table;
-use crate::{Provenance, RequestStatus, TokenSource};
+use crate::{Phase, Provenance, RequestStatus, TokenSource};
 
 table! {
     /// One row per request of a trial; times count from the trial's start.
-    table "requests" version 2 key [config_id, draw, request_id];
+    table "requests" version 3 key [config_id, draw, request_id];
     pub struct RequestRow {
         /// Memo key of the trial.
         pub trial_key: String,
@@ -13,14 +13,14 @@ table! {
         pub config_name: String,
         /// Which draw of the workload was served.
         pub draw: u64,
-        /// The request in table `workload`.
+        /// The request in table `workload`; in phase `drain` counted on from its last.
         pub request_id: u64,
         /// Category of the request.
         pub category: String,
         /// How it ended.
         pub status: RequestStatus,
-        /// Whether it belongs to the warm-up: left out of latencies, rates and counts, but its tokens are load like any other.
-        pub warmup: bool,
+        /// Only phase `measure` counts in latencies, rates and counts; tokens of the others are load like any other.
+        pub phase: Phase,
         /// When the schedule wanted it sent.
         pub intended_s: f64,
         /// When the client turned to it: later than intended when the client is late, or as many are in flight as may be.
@@ -103,6 +103,8 @@ table! {
         pub in_flight: Option<u64>,
         /// Bytes of the answer.
         pub bytes_in: Option<u64>,
+        /// Thread of the client that had it, from 0.
+        pub shard: Option<u64>,
         /// Where the numbers come from.
         pub provenance: Provenance,
     }

@@ -92,6 +92,18 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Part of a trial that a request belongs to.
+    pub enum Phase {
+        /// Served and not counted.
+        Warmup = "warmup",
+        /// Counted.
+        Measure = "measure",
+        /// Load that goes on until the last measured request has ended; not counted.
+        Drain = "drain",
+    }
+}
+
+vocabulary! {
     /// Where a number comes from.
     pub enum Provenance {
         /// From the simulator.

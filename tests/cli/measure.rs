@@ -1,8 +1,12 @@
 //! Measuring an endpoint: `pipelines/measure.toml` against `sbt serve`, whose truth is known.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::decision::small_decision;
@@ -30,6 +34,12 @@ impl Served {
         let started: Value = serde_json::from_str(&line).unwrap();
         let url = started["url"].as_str().unwrap().to_owned();
         Self { child, url }
+    }
+}
+
+impl Served {
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 }
 
@@ -107,6 +117,69 @@ fn refresh_measures_again_and_nothing_else_does() {
     assert_ne!(started(), first);
 }
 
+#[test]
+fn load_goes_on_over_two_threads_until_the_last_counted_request_has_ended() {
+    let sandbox = small_decision();
+    let served = Served::start(&sandbox, &["--fixed", "0.4,0.003"]);
+    let sets = [
+        "params.requests=30",
+        "params.rate=40.0",
+        "params.input_tokens=40",
+        "params.output_tokens=8",
+        "params.client.keep_load=true",
+        "params.client.shards=2",
+        "params.client.connections=fresh",
+    ];
+    let outcome = measure(&sandbox, &served.url, &sets);
+    assert_eq!(outcome.code, Some(0), "{outcome}");
+    assert_eq!(sandbox.table("measure:measure.trials")[0]["n"], 30);
+    let requests = sandbox.table("measure:measure.requests");
+    let (counted, others): (Vec<_>, Vec<_>) =
+        requests.iter().partition(|r| r["phase"] == "measure");
+    assert_eq!(counted.len(), 30);
+    assert!(!others.is_empty() && others.iter().all(|r| r["phase"] == "drain"));
+    assert!(others.iter().all(|r| r["request_id"].as_u64() >= Some(30)));
+    for shard in [0, 1] {
+        assert!(counted.iter().any(|r| r["shard"] == shard));
+    }
+    assert!(counted.iter().all(|r| r["conn_reused"] == false));
+}
+
+#[test]
+fn server_that_stands_still_ends_the_trial_with_the_evidence() {
+    let sandbox = small_decision();
+    let truth = sandbox.path("truth.jsonl");
+    let arguments = [FIXED, &["--truth", truth.to_str().unwrap()]].concat();
+    let served = Served::start(&sandbox, &arguments);
+    let url = format!("params.url={}", served.url);
+    let mut words = vec!["run", "pipelines/measure.toml", "--set", &url];
+    words.extend(["--set", "params.model=llama-3.1-8b"]);
+    words.extend(["--set", "params.client.hung_after_s=1.0"]);
+    for set in [SHORT, &["params.requests=20000"]].concat() {
+        words.extend(["--set", set]);
+    }
+    let mut run = sandbox.start(&words);
+    while fs::read_to_string(&truth)
+        .unwrap_or_default()
+        .lines()
+        .count()
+        < 30
+    {
+        assert!(run.try_wait().unwrap().is_none(), "it ended too early");
+        thread::sleep(Duration::from_millis(20));
+    }
+    kill_process(served.pid(), Signal::STOP).unwrap();
+    run.wait().unwrap();
+    let trial = &sandbox.table("measure:measure.trials")[0];
+    assert_eq!(trial["outcome"], "hung", "{trial:#}");
+    let reason = trial["reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("nothing came on any request"),
+        "{reason}"
+    );
+    assert!(reason.contains("/v1/models gave no answer"), "{reason}");
+}
+
 /// Each fault with the class that its requests must get.
 const FAULTS: &[(&str, &str)] = &[
     ("http_503", "http_5xx"),
@@ -143,7 +216,7 @@ const FAULTS: &[(&str, &str)] = &[
 fn every_fault_has_its_class_and_moves_no_percentile() {
     // Mostly waits: some at a time.
     for some in FAULTS.chunks(8) {
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for (fault, class) in some {
                 scope.spawn(move || check_fault(fault, class));
             }

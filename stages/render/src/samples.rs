@@ -35,7 +35,7 @@ pub(crate) fn trial(columns: &Value) -> TrialRow {
 pub(crate) fn request(id: u64, intended_s: f64, columns: &Value) -> RequestRow {
     let base = json!({
         "trial_key": "key", "config_id": "id", "config_name": "endpoint", "draw": 0,
-        "request_id": id, "category": "chat", "status": "ok", "warmup": false,
+        "request_id": id, "category": "chat", "status": "ok", "phase": "measure",
         "intended_s": intended_s, "ttft_s": 0.05, "e2e_s": 1.0, "attempts": 1,
         "prompt_tokens": 10, "output_tokens": 5, "token_source": "usage", "parts": "inferred",
         "itl_s": [], "icl_s": [], "provenance": "measured",
@@ -94,7 +94,7 @@ pub(crate) fn measurement() -> Inputs {
     Inputs {
         trials: vec![trial(&json!({}))],
         requests: vec![
-            request(0, 0.0, &json!({ "warmup": true, "e2e_s": 99.0 })),
+            request(0, 0.0, &json!({ "phase": "warmup", "e2e_s": 99.0 })),
             request(1, 1.0, &json!({})),
             request(2, 2.0, &failed("unexpected end | of stream")),
             request(3, 3.0, &json!({ "e2e_s": 2.0 })),

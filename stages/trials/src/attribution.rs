@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use sbt_engine::Digest;
-use sbt_schemas::{AttributionRow, Population, Provenance, RequestRow, RequestStatus};
+use sbt_schemas::{AttributionRow, Phase, Population, Provenance, RequestRow, RequestStatus};
 use serde_json::json;
 
 /// Parts of E2E, in order of time.
@@ -42,7 +42,7 @@ pub fn attribute(requests: &[RequestRow]) -> Vec<AttributionRow> {
 
 /// The parts of a request that counts; none when it did not finish or a part is not known.
 fn parts(request: &RequestRow) -> Option<Parts> {
-    let counts = request.status == RequestStatus::Ok && !request.warmup;
+    let counts = request.status == RequestStatus::Ok && request.phase == Phase::Measure;
     let parts = [
         request.retry_s?,
         request.network_s?,
@@ -143,7 +143,7 @@ fn intervals(kind: Population, requests: &[(&RequestRow, Parts)]) -> Option<[(f6
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use sbt_schemas::{AttributionRow, Population, RequestRow, RequestStatus};
+    use sbt_schemas::{AttributionRow, Phase, Population, RequestRow, RequestStatus};
 
     use super::attribute;
     use crate::samples::request;
@@ -197,10 +197,10 @@ mod tests {
     fn failed_and_warm_up_requests_and_unknown_parts_do_not_count() {
         let mut rows = with_queue(60);
         rows[1].status = RequestStatus::TimeoutTotal;
-        rows[2].warmup = true;
+        rows[2].phase = Phase::Warmup;
         rows[3].network_s = None;
         assert_eq!(attribute(&rows)[0].n, 57);
-        rows.iter_mut().for_each(|r| r.warmup = true);
+        rows.iter_mut().for_each(|r| r.phase = Phase::Drain);
         assert!(attribute(&rows).is_empty());
     }
 

@@ -58,7 +58,7 @@ impl StageKind for TrialsKind {
     }
 
     fn revision(&self) -> u32 {
-        2
+        3
     }
 
     fn params(&self) -> schemars::Schema {
@@ -91,8 +91,10 @@ draws = [0, 1]
 impl Params {
     fn problems(&self) -> Vec<ParamError> {
         let mut problems = self.backend.problems(&["backend"]);
-        let limits = (&self.protocol.client, ["protocol", "client"]);
-        problems.extend(self.backend.problems_of_client(limits.0, &limits.1));
+        let of_protocol = self
+            .backend
+            .problems_of_protocol(&self.protocol, &["protocol"]);
+        problems.extend(of_protocol);
         if self.configs.is_empty() {
             problems.push(ParamError::at(
                 &["configs"],

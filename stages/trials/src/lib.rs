@@ -43,7 +43,7 @@ pub use hypervolume::hypervolume;
 pub use judge::Judge;
 pub use kind::TrialsKind;
 pub use measured::kill_servers;
-pub use protocol::{AtCap, ClientLimits, Protocol, Slo};
+pub use protocol::{AtCap, ClientLimits, Connections, PromptForm, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use sbt_simulator::Factor;

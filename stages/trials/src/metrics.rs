@@ -1,6 +1,6 @@
 //! Every metric of a trial, each computed here and nowhere else.
 
-use sbt_schemas::{RequestRow, RequestStatus};
+use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
 use crate::Slo;
 use crate::percentile::Distribution;
@@ -54,7 +54,10 @@ impl Metrics {
     /// warm-up out; failed requests stand above every latency. `last_arrival_s` is when the
     /// schedule ends.
     pub(crate) fn of(requests: &[RequestRow], slo: &Slo, last_arrival_s: f64) -> Self {
-        let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
+        let measured: Vec<&RequestRow> = requests
+            .iter()
+            .filter(|r| r.phase == Phase::Measure)
+            .collect();
         if measured.is_empty() {
             return Self::default();
         }
@@ -154,7 +157,7 @@ impl Throughput {
     /// What left the server between the first measured request and the end of the span, whoever
     /// asked for it: the warm-up's last tokens are load like any other.
     fn of(requests: &[RequestRow], slo: &Slo, last_arrival_s: f64) -> Option<Self> {
-        let measured = requests.iter().filter(|r| !r.warmup);
+        let measured = requests.iter().filter(|r| r.phase == Phase::Measure);
         let start = measured.map(|r| r.intended_s).reduce(f64::min)?;
         let end = span_end(requests, start, last_arrival_s)?;
         let mut sum = Self {
@@ -228,7 +231,7 @@ fn tokens_within(request: &RequestRow, start: f64, end: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use sbt_schemas::{RequestRow, RequestStatus};
+    use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
     use super::Metrics;
     use crate::Slo;
@@ -264,7 +267,7 @@ mod tests {
     fn warm_up_is_left_out_of_latencies_but_its_load_counts() {
         let mut rows = steady(200);
         for row in &mut rows[..20] {
-            row.warmup = true;
+            row.phase = Phase::Warmup;
             row.ttft_s = Some(9.0);
         }
         let metrics = Metrics::of(&rows, &Slo::default(), 199.0);

@@ -17,6 +17,28 @@ pub struct Protocol {
     /// that no trial finds another's prompts in the prefix cache. A fixed word repeats them.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub salt: String,
+    /// How drawn prompts are sent. Real servers only.
+    pub prompts: PromptForm,
+}
+
+impl Protocol {
+    /// The path of what is set that the simulator's client does not have.
+    pub(crate) fn beyond_the_simulator(&self) -> Option<Vec<&'static str>> {
+        let of_client = self.client.beyond_the_simulator();
+        let prompts = (self.prompts != PromptForm::Text).then(|| vec!["prompts"]);
+        of_client.map(|name| vec!["client", name]).or(prompts)
+    }
+}
+
+/// How drawn prompts are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptForm {
+    /// As text of words that are one token each.
+    Text,
+    /// As the server's own tokens of such words, to `/v1/completions`: exact by construction. Needs a
+    /// server with `/tokenize`, and a workload without conversations, as answers come as text.
+    TokenIds,
 }
 
 impl Default for Protocol {
@@ -27,9 +49,13 @@ impl Default for Protocol {
             slo: Slo::default(),
             max_error_rate: 0.05,
             salt: String::new(),
+            prompts: PromptForm::Text,
         }
     }
 }
+
+/// Chosen: no live server takes so long over a call that needs no model.
+const HUNG_AFTER_S: Option<f64> = Some(10.0);
 
 /// Limits and retries of the client; they shape latency as much as the server does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +79,17 @@ pub struct ClientLimits {
     pub retries: u64,
     /// Pause before the first retry; doubled for each further one.
     pub backoff_s: f64,
+    /// Which request a connection carries next. Real servers only.
+    pub connections: Connections,
+    /// Threads that send and read, each with connections of its own. Null: one for every 50,000
+    /// tokens/s expected, at most one per core. Real servers only.
+    pub shards: Option<u64>,
+    /// Whether an open loop goes on, uncounted, until its last counted request has ended, so that this
+    /// one too is served under full load; at most as long as it lasted. Real servers only.
+    pub keep_load: bool,
+    /// How long every request in flight and a call beside them may stay without a word until the server
+    /// is taken to hang and the trial ends. Null: never before a time limit. Real servers only.
+    pub hung_after_s: Option<f64>,
 }
 
 impl Default for ClientLimits {
@@ -67,6 +104,10 @@ impl Default for ClientLimits {
             drain_timeout_s: 600.0,
             retries: 0,
             backoff_s: 0.2,
+            connections: Connections::Reuse,
+            shards: None,
+            keep_load: false,
+            hung_after_s: HUNG_AFTER_S,
         }
     }
 }
@@ -81,13 +122,41 @@ pub enum AtCap {
     Shed,
 }
 
+/// Which request a connection carries next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connections {
+    /// Any: the one used last is used first. Opened before the first send, at most 200 a second.
+    Reuse,
+    /// None: every request makes its own, and its latency holds that.
+    Fresh,
+    /// The next of the same session, or of the same user of a closed loop; nobody else's.
+    StickySession,
+}
+
 impl ClientLimits {
-    /// Whether limits are set that the simulator does not have.
-    pub(crate) fn beyond_the_simulator(&self) -> Option<&'static str> {
+    /// What is wrong with a value, by its name.
+    pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
+        if self.shards == Some(0) {
+            return Some(("shards", "is 0, expected null or 1 or more".to_owned()));
+        }
+        let s = self.hung_after_s.filter(|s| !(s.is_finite() && *s > 0.0))?;
+        Some((
+            "hung_after_s",
+            format!("is {s}, expected null or a number above 0"),
+        ))
+    }
+
+    /// What is set that the simulator's client does not have.
+    fn beyond_the_simulator(&self) -> Option<&'static str> {
         let set = [
             ("at_cap", self.at_cap == AtCap::Shed),
             ("ttft_timeout_s", self.ttft_timeout_s.is_some()),
             ("idle_timeout_s", self.idle_timeout_s.is_some()),
+            ("connections", self.connections != Connections::Reuse),
+            ("shards", self.shards.is_some()),
+            ("keep_load", self.keep_load),
+            ("hung_after_s", self.hung_after_s != HUNG_AFTER_S),
         ];
         set.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
     }

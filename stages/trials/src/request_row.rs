@@ -1,4 +1,4 @@
-use sbt_schemas::{Provenance, RequestRow, RequestStatus, TokenSource, WorkloadRow};
+use sbt_schemas::{Phase, Provenance, RequestRow, RequestStatus, TokenSource, WorkloadRow};
 
 use crate::trial_row::Identity;
 
@@ -12,7 +12,7 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
         request_id: row.request_id,
         category: row.category.clone(),
         status: RequestStatus::NotSentLate,
-        warmup: false,
+        phase: Phase::Measure,
         intended_s: 0.0,
         dispatched_s: None,
         conn_start_s: None,
@@ -57,18 +57,19 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
         conn_reused: None,
         in_flight: None,
         bytes_in: None,
+        shard: None,
         provenance,
     }
 }
 
-/// Marks the first requests in order of the intended send.
-pub(crate) fn warmup(intended_s: impl Iterator<Item = f64>, requests: u64) -> Vec<bool> {
+/// The first requests in order of the intended send are the warm-up.
+pub(crate) fn phases(intended_s: impl Iterator<Item = f64>, warmup_requests: u64) -> Vec<Phase> {
     let intended_s: Vec<f64> = intended_s.collect();
     let mut order: Vec<usize> = (0..intended_s.len()).collect();
     order.sort_by(|&a, &b| intended_s[a].total_cmp(&intended_s[b]).then(a.cmp(&b)));
-    let mut warm = vec![false; intended_s.len()];
-    for (index, _) in order.into_iter().zip(0..requests) {
-        warm[index] = true;
+    let mut phases = vec![Phase::Measure; intended_s.len()];
+    for (index, _) in order.into_iter().zip(0..warmup_requests) {
+        phases[index] = Phase::Warmup;
     }
-    warm
+    phases
 }

@@ -26,21 +26,6 @@ pub(crate) fn request(
         gpus: 1,
         cost_usd_h: None,
     };
-    let asked = WorkloadRow {
-        draw: 0,
-        request_id: id,
-        session: id,
-        turn: 0,
-        arrival_s: Some(intended_s),
-        think_s: None,
-        continues: false,
-        prompt_tokens: 100,
-        output_tokens,
-        prefix_block_ids: Vec::new(),
-        prefix_block_tokens: 16,
-        category: "chat".to_owned(),
-        prompt: None,
-    };
     RequestRow {
         status: RequestStatus::Ok,
         intended_s,
@@ -60,6 +45,32 @@ pub(crate) fn request(
         network_s: Some(0.0),
         preemptions: Some(0),
         itl_s: vec![gap; gaps as usize],
-        ..unsent(&trial, &asked, Provenance::Simulated)
+        ..unsent(
+            &trial,
+            &WorkloadRow {
+                output_tokens,
+                ..asked(id, intended_s)
+            },
+            Provenance::Simulated,
+        )
+    }
+}
+
+/// A request of 100 and 10 tokens, alone in its session.
+pub(crate) fn asked(id: u64, arrival_s: f64) -> WorkloadRow {
+    WorkloadRow {
+        draw: 0,
+        request_id: id,
+        session: id,
+        turn: 0,
+        arrival_s: Some(arrival_s),
+        think_s: None,
+        continues: false,
+        prompt_tokens: 100,
+        output_tokens: 10,
+        prefix_block_ids: Vec::new(),
+        prefix_block_tokens: 16,
+        category: "chat".to_owned(),
+        prompt: None,
     }
 }

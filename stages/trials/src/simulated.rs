@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sbt_engine::{Digest, StageError};
-use sbt_schemas::{Outcome, Provenance, RequestRow, RequestStatus, WorkloadRow};
+use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
     Client, EngineConfig, Factor, Gpu, LaunchFailure, Model, Request, Run, Served, Server,
     StepSource,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::draw::{Draw, tokens};
 use crate::metrics::Metrics;
-use crate::request_row::{unsent, warmup};
+use crate::request_row::{phases, unsent};
 use crate::steady::overload;
 use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
@@ -142,8 +142,9 @@ impl Simulated {
         let requests = requests(draw, spec.rate_scale);
         let run = server.simulate_without(factors, &requests, &client(&protocol.client));
         let intended = run.requests.iter().map(|served| served.intended_s);
-        let warm = warmup(intended, protocol.warmup_requests);
-        let measured = run.requests.iter().zip(warm).filter(|(_, warm)| !warm);
+        let phases = phases(intended, protocol.warmup_requests);
+        let measured = run.requests.iter().zip(phases);
+        let measured = measured.filter(|(_, phase)| *phase == Phase::Measure);
         let ok = measured.filter(|(served, _)| served.status == RequestStatus::Ok);
         let e2e = ok.filter_map(|(served, _)| Some(served.end_s? - served.intended_s));
         Some(e2e.collect())
@@ -205,16 +206,19 @@ impl Simulated {
             ..ServerState::default()
         };
         let intended = run.requests.iter().map(|served| served.intended_s);
-        let warm = warmup(intended, protocol.warmup_requests);
-        let served = draw.rows.iter().zip(run.requests).zip(warm);
-        let requests = served.map(|((row, served), warmup)| RequestRow {
-            warmup,
+        let phases = phases(intended, protocol.warmup_requests);
+        let served = draw.rows.iter().zip(run.requests).zip(phases);
+        let requests = served.map(|((row, served), phase)| RequestRow {
+            phase,
             ..request_row(&identity, row, served)
         });
         let requests: Vec<RequestRow> = requests.collect();
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
         let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
-        let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
+        let measured: Vec<&RequestRow> = requests
+            .iter()
+            .filter(|r| r.phase == Phase::Measure)
+            .collect();
         let reason = overload(&measured, last_arrival_s);
         let outcome = if reason.is_some() {
             Outcome::Unstable

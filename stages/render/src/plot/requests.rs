@@ -1,7 +1,7 @@
 //! What the requests of one trial went through.
 
 use handlebars::RenderError;
-use sbt_schemas::{RequestRow, RequestStatus};
+use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
 use super::Frame;
 use super::chart::{About, Axis, Chart, Mark, crosses, dots, line};
@@ -26,7 +26,7 @@ impl<'a> Requests<'a> {
     pub(crate) fn of(trial_key: &str, rows: &'a [RequestRow]) -> Self {
         let measured = rows
             .iter()
-            .filter(|row| row.trial_key == trial_key && !row.warmup);
+            .filter(|row| row.trial_key == trial_key && row.phase == Phase::Measure);
         let (finished, other): (Vec<_>, Vec<_>) =
             measured.partition(|row| row.status == RequestStatus::Ok);
         // Answers that ended by themselves are neither: they stand in no latency.

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use sbt_schemas::{Measurement, Outcome, Provenance, RequestRow, RequestStatus, TrialRow};
+use sbt_schemas::{Measurement, Outcome, Phase, Provenance, RequestRow, RequestStatus, TrialRow};
 use serde::Serialize;
 
 use super::latency::{LatencyView, latencies, latency, notes};
@@ -197,7 +197,7 @@ fn ends(trial: &TrialRow, requests: &[RequestRow]) -> Vec<EndView> {
     let mut by_status: BTreeMap<RequestStatus, (u64, Option<&str>)> = BTreeMap::new();
     let of_trial = requests
         .iter()
-        .filter(|row| row.trial_key == trial.trial_key && !row.warmup);
+        .filter(|row| row.trial_key == trial.trial_key && row.phase == Phase::Measure);
     for row in of_trial {
         let (count, example) = by_status.entry(row.status).or_default();
         *count += 1;

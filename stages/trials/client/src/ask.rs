@@ -41,6 +41,16 @@ pub enum PromptWords {
     Given(String),
 }
 
+/// How drawn words are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PromptForm {
+    /// As text, which the server tokenizes.
+    #[default]
+    Text,
+    /// As the server's own tokens, to `completions` alone: the length is exact by construction.
+    TokenIds,
+}
+
 /// What happens to a request that comes due while as many are in flight as may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AtCap {
@@ -49,6 +59,19 @@ pub enum AtCap {
     Queue,
     /// It is dropped and counted (`not_sent_cap`).
     Shed,
+}
+
+/// Which request a connection carries next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Connections {
+    /// Any: the connection that was used last is used first.
+    #[default]
+    Reuse,
+    /// None: each request makes its own, as it must where the server closes them after each answer, or
+    /// their end may cross the next request.
+    Fresh,
+    /// The next of the same session, or of the same user of a closed loop; nobody else's.
+    StickySession,
 }
 
 /// Limits of the client, in seconds; none is infinite.
@@ -60,9 +83,10 @@ pub struct Limits {
     pub at_cap: AtCap,
     /// Connections that are opened before t0.
     pub open_before: u64,
-    /// Whether a connection carries several requests: not where the server closes it after each, or
-    /// its end may cross the next request.
-    pub reuse: bool,
+    /// Which request a connection carries next.
+    pub connections: Connections,
+    /// Threads that send and read; none for what the schedule is expected to need, at most one a core.
+    pub shards: Option<u64>,
     /// From the start of a connection to its end, TLS included.
     pub connect_timeout_s: Option<f64>,
     /// From the send to the first token.
@@ -85,7 +109,8 @@ impl Default for Limits {
             max_in_flight: None,
             at_cap: AtCap::Queue,
             open_before: 0,
-            reuse: true,
+            connections: Connections::Reuse,
+            shards: None,
             connect_timeout_s: Some(10.0),
             ttft_timeout_s: None,
             idle_timeout_s: None,
@@ -110,20 +135,22 @@ pub struct Features {
     pub min_tokens: bool,
 }
 
-/// What a run tells while it goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a run tells while it goes on, of the asks that it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Counts {
-    /// Asks in all.
+    /// All of them.
     pub asked: usize,
-    /// Sent or being sent.
+    /// Sent or being sent, others included.
     pub in_flight: usize,
     /// Ended well.
     pub ok: usize,
     /// Ended otherwise.
     pub failed: usize,
+    /// How long nothing has come from the server while requests were in flight, seconds.
+    pub silent_s: f64,
 }
 
-/// Who watches a run, from the run's own thread.
+/// Who watches a run, from the thread that started it.
 pub trait Observer: Sync {
     /// Called some times a second.
     fn progress(&self, counts: Counts);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::{Api, Ask, Features, Observed, Vocabulary};
+use crate::vocabulary::Said;
+use crate::{Api, Ask, ClientError, Features, Observed, Vocabulary};
 
 /// What was said before in a conversation.
 #[derive(Debug, Clone, Default)]
@@ -47,14 +48,29 @@ pub(crate) struct Bodies {
 }
 
 impl Bodies {
-    /// The new text of an ask that comes after `before`.
-    pub(crate) fn text(&self, ask: &Ask, before: &Conversation) -> String {
-        self.vocabulary
-            .text(&ask.words, ask.prompt_tokens, before.tokens)
+    /// Checks what the types leave open: tokens cannot stand in a chat, nor carry on an answer's text.
+    pub(crate) fn check(&self, asks: &[Ask]) -> Result<(), ClientError> {
+        self.vocabulary.check()?;
+        if self.vocabulary.ids.is_empty() {
+            return Ok(());
+        }
+        if self.api == Api::Chat {
+            return Err(ClientError::Ids("the interface `completions`"));
+        }
+        if asks.iter().any(|ask| ask.continues) {
+            return Err(ClientError::Ids("requests that carry on no conversation"));
+        }
+        Ok(())
     }
 
-    /// The body of a request that says `text` after `before`.
-    pub(crate) fn body(&self, text: &str, before: &Conversation, output_tokens: u32) -> Bytes {
+    /// What an ask that comes after `before` says anew.
+    pub(crate) fn say(&self, ask: &Ask, before: &Conversation) -> Said {
+        self.vocabulary
+            .say(&ask.words, ask.prompt_tokens, before.tokens)
+    }
+
+    /// The body of a request that says something after `before`.
+    pub(crate) fn body(&self, said: &Said, before: &Conversation, output_tokens: u32) -> Bytes {
         let Features {
             include_usage,
             continuous_usage,
@@ -64,8 +80,8 @@ impl Bodies {
         let is_chat = self.api == Api::Chat;
         let body = Body {
             model: &self.model,
-            messages: is_chat.then(|| messages(text, before)),
-            prompt: (!is_chat).then(|| prompt(text, before)),
+            messages: is_chat.then(|| messages(said.text(), before)),
+            prompt: (!is_chat).then(|| prompt(said, before)),
             max_tokens: output_tokens,
             min_tokens: min_tokens.then_some(output_tokens),
             ignore_eos: ignore_eos.then_some(true),
@@ -99,14 +115,25 @@ fn messages<'a>(text: &'a str, before: &'a Conversation) -> Vec<Message<'a>> {
     messages
 }
 
-fn prompt(text: &str, before: &Conversation) -> String {
+fn prompt<'a>(said: &'a Said, before: &Conversation) -> Prompt<'a> {
+    let text = match said {
+        Said::Ids(ids) => return Prompt::Ids(ids),
+        Said::Text(text) => text,
+    };
     let mut prompt = String::new();
     for (asked, answer) in &before.said {
         prompt.push_str(asked);
         prompt.push_str(answer);
     }
     prompt.push_str(text);
-    prompt
+    Prompt::Text(prompt)
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Prompt<'a> {
+    Text(String),
+    Ids(&'a [u64]),
 }
 
 #[derive(Serialize)]
@@ -115,7 +142,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<Vec<Message<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<String>,
+    prompt: Option<Prompt<'a>>,
     max_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     min_tokens: Option<u32>,

@@ -1,157 +1,233 @@
-use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
+//! HTTP/1.1 over one connection. The request itself polls it, so that no task, channel or copy stands
+//! between the system and a stamp, and a token costs one read.
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+mod body;
+mod dialer;
+mod head;
+mod stream;
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
 use sbt_schemas::RequestStatus;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::answer::Fault;
-use crate::fault;
 use crate::guard::Guard;
-use crate::wire::{Stream, Wire, Written};
-use crate::{ClientError, Target, tls};
+use body::{Body, Piece};
+use stream::Stream;
 
-/// Makes connections to the one address of a target.
-#[derive(Clone)]
-pub(crate) struct Dialer {
-    address: Result<SocketAddr, String>,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
-}
+pub(crate) use dialer::Dialer;
+pub(crate) use head::Head;
 
-impl Dialer {
-    /// Looks the address up unless the target has it. An unknown name is the fault of each
-    /// connection, not of the dialer.
-    pub(crate) fn new(target: &Target) -> Result<Self, ClientError> {
-        let address = target.clone().pin().map_err(|e| e.to_string());
-        let tls = if target.is_tls() {
-            let name = ServerName::try_from(target.host().to_owned())
-                .map_err(|e| ClientError::Request(e.to_string()))?;
-            let config = Arc::new(tls::config(&target.roots)?);
-            Some((TlsConnector::from(config), name))
-        } else {
-            None
-        };
-        Ok(Self { address, tls })
-    }
+/// Bytes that a connection begins with: a token's event and a head fit in many times.
+const FIRST_BYTES: usize = 4 << 10;
+/// Bytes that it grows to where a read fills what it has.
+const MOST_BYTES: usize = 64 << 10;
 
-    pub(crate) async fn dial(&self) -> Result<Connection, Fault> {
-        let address = match &self.address {
-            Ok(address) => address,
-            Err(said) => return Err((RequestStatus::Dns, said.clone())),
-        };
-        let tcp = TcpStream::connect(address)
-            .await
-            .map_err(|e| fault::of_connect(&e))?;
-        tcp.set_nodelay(true).map_err(|e| fault::of_connect(&e))?;
-        let stream = match &self.tls {
-            None => Stream::Plain(tcp),
-            Some((connector, name)) => {
-                let tls = connector.connect(name.clone(), tcp).await;
-                Stream::Tls(Box::new(
-                    tls.map_err(|e| (RequestStatus::Tls, e.to_string()))?,
-                ))
-            }
-        };
-        Connection::over(stream).await
-    }
-}
-
-/// A connection that no task but the request's own polls: a task of its own would cost a hop a token.
+/// A connection to the server.
 pub(crate) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    link: Link,
-    written: Arc<Written>,
+    stream: Stream,
+    /// What came; what is not yet read of it are the bytes at `unread`.
+    bytes: Vec<u8>,
+    unread: Range<usize>,
+    /// What is left of the answer that is being read.
+    body: Body,
+    /// Whether it serves on.
+    keeps: bool,
+    /// When bytes last came.
+    heard: Instant,
     /// Requests that it has carried to their end.
     pub(crate) served: u64,
 }
 
-struct Link {
-    future: Pin<Box<http1::Connection<TokioIo<Wire>, Full<Bytes>>>>,
-    is_over: bool,
+/// A piece of an answer's body.
+#[derive(Debug)]
+pub(crate) struct Content<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// When the read ended that brought it: before anything looked at it.
+    pub(crate) at: Instant,
 }
 
-impl Link {
-    fn poll(&mut self, cx: &mut Context<'_>) {
-        // its error also reaches the request, with more to tell
-        self.is_over = self.is_over || self.future.as_mut().poll(cx).is_ready();
-    }
+/// How far a request was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sent {
+    /// Bytes that the system took.
+    pub(crate) bytes: usize,
+    /// When it took the last byte; none while not all are taken.
+    pub(crate) at: Option<Instant>,
 }
 
 impl Connection {
-    async fn over(stream: Stream) -> Result<Self, Fault> {
-        let written = Arc::new(Written::new());
-        let wire = Wire {
+    fn over(stream: Stream) -> Self {
+        Self {
             stream,
-            written: Arc::clone(&written),
-        };
-        let (sender, future) = http1::handshake(TokioIo::new(wire))
-            .await
-            .map_err(|e| fault::of_exchange(&e, false))?;
-        Ok(Self {
-            sender,
-            link: Link {
-                future: Box::pin(future),
-                is_over: false,
-            },
-            written,
+            bytes: Vec::new(),
+            unread: 0..0,
+            body: Body::Done,
+            keeps: true,
+            heard: Instant::now(),
             served: 0,
-        })
+        }
     }
 
-    /// Looks once whether the server has closed it meanwhile: nobody polls an idle connection.
+    /// Looks once whether the server has closed it meanwhile, or said something unasked.
     pub(crate) async fn is_open(&mut self) -> bool {
-        poll_fn(|cx| {
-            self.link.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        !self.link.is_over && !self.sender.is_closed()
+        let silent = poll_fn(|cx| Poll::Ready(self.poll_fill(cx).is_pending())).await;
+        silent && self.is_idle()
     }
 
     /// Whether it can carry another request at once.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.link.is_over && self.sender.is_ready()
+        self.keeps && self.body == Body::Done && self.unread.is_empty()
     }
 
-    pub(crate) fn written(&self) -> &Written {
-        &self.written
+    /// When the bytes came that were read last.
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
     }
 
-    /// Starts a request; the answer's head comes when it is driven.
-    pub(crate) fn send(
+    /// Writes a request, and stops when the server answers before its end; `sent` tells how far it came.
+    pub(crate) async fn send(
         &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> impl Future<Output = hyper::Result<Response<Incoming>>> + use<> {
-        self.sender.send_request(request)
+        head: &[u8],
+        body: &[u8],
+        sent: &mut Sent,
+        guard: &mut Guard,
+    ) -> Result<(), Fault> {
+        let write = poll_fn(|cx| self.poll_send(cx, head, body, sent));
+        let written = guard.watch(write).await?;
+        written.map_err(|error| (RequestStatus::SendFailed, error.to_string()))
     }
 
-    /// Polls the connection until `work` on it is done, a limit is over, or the run gives up.
-    pub(crate) async fn drive<T>(
+    /// Reads the head of the answer.
+    pub(crate) async fn head(&mut self, guard: &mut Guard) -> Result<Head, Fault> {
+        loop {
+            if let Some((head, length)) = Head::read(&self.bytes[self.unread.clone()])? {
+                self.unread.start += length;
+                // what it says before the answer itself
+                if (100..200).contains(&head.status) {
+                    continue;
+                }
+                self.body = head.body;
+                self.keeps &= head.keeps;
+                return Ok(head);
+            }
+            if self.unread.len() >= MOST_BYTES {
+                let said = format!("a head of more than {MOST_BYTES} bytes");
+                return Err((RequestStatus::SseGarbage, said));
+            }
+            if self.fill(guard).await? == 0 {
+                let said = "the connection was closed before the answer".to_owned();
+                return Err((RequestStatus::StreamCut, said));
+            }
+        }
+    }
+
+    /// Reads on in the body; none at its end.
+    pub(crate) async fn content(
         &mut self,
         guard: &mut Guard,
-        work: impl Future<Output = T>,
-    ) -> Result<T, Fault> {
-        let mut work = pin!(work);
-        poll_fn(|cx| {
-            if let Poll::Ready(done) = work.as_mut().poll(cx) {
-                return Poll::Ready(Ok(done));
+    ) -> Result<Option<Content<'_>>, Fault> {
+        let content = loop {
+            let start = self.unread.start;
+            match self.body.next(&self.bytes[self.unread.clone()])? {
+                Piece::Content(range) => break start + range.start..start + range.end,
+                Piece::End(used) => {
+                    self.unread.start += used;
+                    self.body = Body::Done;
+                    return Ok(None);
+                }
+                Piece::More(used) => self.unread.start += used,
             }
-            self.link.poll(cx);
-            if let Poll::Ready(done) = work.as_mut().poll(cx) {
-                return Poll::Ready(Ok(done));
+            if self.fill(guard).await? == 0 {
+                if self.body == Body::UntilClose {
+                    return Ok(None);
+                }
+                let said = "the connection was closed within the answer".to_owned();
+                return Err((RequestStatus::StreamCut, said));
             }
-            guard.poll(cx).map(Err)
+        };
+        self.unread.start = content.end;
+        Ok(Some(Content {
+            bytes: &self.bytes[content],
+            at: self.heard,
+        }))
+    }
+
+    async fn fill(&mut self, guard: &mut Guard) -> Result<usize, Fault> {
+        let came = guard.watch(poll_fn(|cx| self.poll_fill(cx))).await?;
+        came.map_err(|error| {
+            // TLS that ends without its own end
+            let is_cut = error.kind() == io::ErrorKind::UnexpectedEof;
+            let status = if is_cut {
+                RequestStatus::StreamCut
+            } else {
+                RequestStatus::ConnReset
+            };
+            (status, error.to_string())
         })
-        .await
+    }
+
+    /// Reads once; nothing at the end of the stream, after which it does not serve on.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let mut free = ReadBuf::new(&mut self.bytes[self.unread.end..]);
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut free));
+        self.heard = Instant::now();
+        let came = free.filled().len();
+        self.unread.end += came;
+        self.keeps &= result.is_ok() && came > 0;
+        if self.unread.end == self.bytes.len() && self.bytes.len() < MOST_BYTES {
+            self.bytes.resize(2 * self.bytes.len(), 0);
+        }
+        Poll::Ready(result.map(|()| came))
+    }
+
+    fn make_room(&mut self) {
+        if self.unread.is_empty() {
+            self.unread = 0..0;
+        } else if self.unread.end == self.bytes.len() {
+            self.bytes.copy_within(self.unread.clone(), 0);
+            self.unread = 0..self.unread.len();
+        }
+        if self.unread.end == self.bytes.len() {
+            let room = self.bytes.len().saturating_mul(2);
+            self.bytes.resize(room.max(FIRST_BYTES), 0);
+        }
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        body: &[u8],
+        sent: &mut Sent,
+    ) -> Poll<io::Result<()>> {
+        while sent.bytes < head.len() + body.len() {
+            let of_body = sent.bytes.saturating_sub(head.len());
+            let of_head = sent.bytes.min(head.len());
+            let parts = [
+                IoSlice::new(&head[of_head..]),
+                IoSlice::new(&body[of_body..]),
+            ];
+            match Pin::new(&mut self.stream).poll_write_vectored(cx, &parts) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(bytes)) => sent.bytes += bytes,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    let early = ready!(self.poll_fill(cx));
+                    self.keeps = false;
+                    return Poll::Ready(early.map(|_| ()));
+                }
+            }
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        sent.at = Some(Instant::now());
+        Poll::Ready(Ok(()))
     }
 }

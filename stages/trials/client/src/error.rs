@@ -14,6 +14,9 @@ pub enum ClientError {
     /// A vocabulary without words cannot make prompts.
     #[error("the vocabulary has no words")]
     NoWords,
+    /// Prompts cannot be sent as tokens.
+    #[error("prompts as tokens need {0}")]
+    Ids(&'static str),
     /// The key, model or path cannot stand in a request.
     #[error("the request cannot be built: {0}")]
     Request(String),

@@ -1,26 +1,19 @@
 //! One request over one connection, from its first byte to its answer's end.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER,
-    USER_AGENT,
-};
-use hyper::{Method, Request, Response, Uri};
+use reqwest::StatusCode;
 use sbt_schemas::RequestStatus;
 use tokio::sync::Notify;
 
 use crate::answer::{Answer, Expected, Fault};
 use crate::chunk::error_of;
 use crate::clock::Clock;
-use crate::connection::{Connection, Dialer};
+use crate::connection::{Connection, Content, Dialer, Head, Sent};
 use crate::guard::Guard;
+use crate::heard::Heard;
 use crate::sse::SseReader;
-use crate::{ApiKey, ClientError, Limits, Observed, Target, Warning, fault, redact};
+use crate::{ApiKey, Connections, Limits, Observed, Target, Warning, fault, redact};
 
 /// Bytes of a refusal that are read.
 const REFUSAL_CAP: usize = 64 << 10;
@@ -38,8 +31,9 @@ pub(crate) struct Exchange {
     pub(crate) clock: Clock,
     /// Tells every request in flight to give up.
     pub(crate) cancel: Arc<Notify>,
-    uri: Uri,
-    headers: HeaderMap,
+    heard: Arc<Heard>,
+    /// The head of every request, up to the length of its body.
+    head: Vec<u8>,
     key: Option<ApiKey>,
 }
 
@@ -49,34 +43,24 @@ impl Exchange {
         dialer: Dialer,
         limits: Limits,
         clock: Clock,
-    ) -> Result<Self, ClientError> {
-        let refused = |e: &dyn std::fmt::Display| ClientError::Request(e.to_string());
-        let mut headers = HeaderMap::new();
-        let host = HeaderValue::try_from(target.authority()).map_err(|e| refused(&e))?;
-        headers.insert(HOST, host);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-        let agent = concat!("sbt/", env!("CARGO_PKG_VERSION"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-        if let Some(key) = &target.key {
-            headers.insert(AUTHORIZATION, key.header());
-        }
-        Ok(Self {
+        heard: Arc<Heard>,
+    ) -> Self {
+        Self {
             dialer,
             limits,
             clock,
             cancel: Arc::new(Notify::new()),
-            uri: target.path().parse().map_err(|e| refused(&e))?,
-            headers,
+            heard,
+            head: target.request_head(),
             key: target.key.clone(),
-        })
+        }
     }
 
     /// Makes one attempt and fills in what it saw; gives the connection back when it can serve on.
     pub(crate) async fn attempt(
         &self,
         seen: &mut Observed,
-        body: &Bytes,
+        body: &[u8],
         expected: Expected,
         idle: Option<Connection>,
         guard: &mut Guard,
@@ -95,13 +79,14 @@ impl Exchange {
             .error
             .take()
             .map(|said| redact(&said, self.key.as_ref()));
-        connection.filter(|connection| self.limits.reuse && connection.is_idle())
+        let serves_on = self.limits.connections != Connections::Fresh;
+        connection.filter(|connection| serves_on && connection.is_idle())
     }
 
     async fn try_attempt(
         &self,
         seen: &mut Observed,
-        body: &Bytes,
+        body: &[u8],
         expected: Expected,
         idle: Option<Connection>,
         guard: &mut Guard,
@@ -113,10 +98,10 @@ impl Exchange {
             connection = self.connection(seen, None, guard).await?;
             head = self.send(seen, &mut connection, body, guard).await;
         }
-        let response = head.map_err(SendFault::into_fault)?;
-        self.read_head(seen, &response);
+        let head = head.map_err(SendFault::into_fault)?;
+        self.read_head(seen, &connection, &head);
         connection.served += 1;
-        self.read_answer(seen, &mut connection, response, expected, guard)
+        self.read_answer(seen, &mut connection, head, expected, guard)
             .await?;
         Ok(connection)
     }
@@ -146,71 +131,58 @@ impl Exchange {
         &self,
         seen: &mut Observed,
         connection: &mut Connection,
-        body: &Bytes,
+        body: &[u8],
         guard: &mut Guard,
-    ) -> Result<Response<Incoming>, SendFault> {
-        let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
-        let before = connection.written().bytes();
+    ) -> Result<Head, SendFault> {
         guard.sending(&self.limits);
-        let answer = connection.send(request);
-        let outcome = connection.drive(guard, answer).await;
-        let written = connection.written();
-        let count = written.bytes() - before;
-        let is_sent = !written.has_failed() && count > body.len() as u64;
-        if is_sent {
-            seen.sent_s = Some(self.clock.at(written.last()));
-        }
-        match outcome {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(_)) if count == 0 && seen.conn_start_s.is_none() => Err(SendFault::Unwritten),
-            Ok(Err(error)) => Err(SendFault::Fault(fault::of_exchange(&error, is_sent))),
-            Err(fault) => Err(SendFault::Fault(fault)),
-        }
+        let head = [&self.head, body.len().to_string().as_bytes(), b"\r\n\r\n"].concat();
+        let mut sent = Sent::default();
+        let written = connection.send(&head, body, &mut sent, guard).await;
+        seen.sent_s = sent.at.map(|at| self.clock.at(at));
+        let answer = match written {
+            Ok(()) => connection.head(guard).await,
+            Err(fault) => Err(fault),
+        };
+        answer.map_err(
+            |(status, said)| match is_break(status) && sent.at.is_none() {
+                true if sent.bytes == 0 && seen.conn_start_s.is_none() => SendFault::Unwritten,
+                true => SendFault::Fault((RequestStatus::SendFailed, said)),
+                false => SendFault::Fault((status, said)),
+            },
+        )
     }
 
-    fn read_head(&self, seen: &mut Observed, response: &Response<Incoming>) {
-        seen.headers_s = Some(self.clock.now());
-        seen.http_status = Some(response.status().as_u16());
-        let text = |name: &str| response.headers().get(name)?.to_str().ok();
-        seen.retry_after_s = text(RETRY_AFTER.as_str())
-            .and_then(|s| s.trim().parse().ok())
-            .filter(|s: &f64| s.is_finite() && *s >= 0.0);
+    fn read_head(&self, seen: &mut Observed, connection: &Connection, head: &Head) {
+        let at = self.clock.at(connection.heard());
+        self.heard.note(at);
+        seen.headers_s = Some(at);
+        seen.http_status = Some(head.status);
+        seen.retry_after_s = head.retry_after_s();
         if seen.retry_after_s.is_some() {
             seen.warn(Warning::RetryAfter);
         }
-        seen.server_request_id = text("x-request-id").map(str::to_owned);
+        seen.server_request_id.clone_from(&head.request_id);
     }
 
     async fn read_answer(
         &self,
         seen: &mut Observed,
         connection: &mut Connection,
-        response: Response<Incoming>,
+        head: Head,
         expected: Expected,
         guard: &mut Guard,
     ) -> Result<(), Fault> {
-        let status = response.status();
-        let kind = response.headers().get(CONTENT_TYPE);
-        let is_stream = kind.and_then(|v| v.to_str().ok()).is_some_and(|v| {
-            v.trim_start()
-                .to_ascii_lowercase()
-                .starts_with("text/event-stream")
-        });
-        if !status.is_success() {
-            return self.read_refusal(seen, connection, response, guard).await;
+        if !head.is_success() {
+            return self.read_refusal(seen, connection, head, guard).await;
         }
+        let is_stream = head
+            .content_type
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/event-stream"));
         let mut answer = Answer::new(expected, seen.headers_s.unwrap_or_default());
-        let mut body = response.into_body();
         let broken = if is_stream {
-            self.read_stream(seen, connection, &mut body, &mut answer, guard)
-                .await
+            self.read_stream(seen, connection, &mut answer, guard).await
         } else {
-            let (bytes, broken) = self
-                .read_whole(seen, connection, &mut body, WHOLE_CAP, guard)
-                .await;
+            let (bytes, broken) = self.read_whole(seen, connection, WHOLE_CAP, guard).await;
             if broken.is_none() {
                 answer.whole(seen, &bytes);
             }
@@ -220,7 +192,7 @@ impl Exchange {
         let is_done = answer.is_done();
         answer.settle(seen, broken);
         if is_done && is_stream {
-            self.linger(connection, &mut body, guard).await;
+            self.linger(connection, guard).await;
         }
         Ok(())
     }
@@ -229,31 +201,28 @@ impl Exchange {
         &self,
         seen: &mut Observed,
         connection: &mut Connection,
-        body: &mut Incoming,
         answer: &mut Answer,
         guard: &mut Guard,
     ) -> Option<Fault> {
         let mut reader = SseReader::default();
         while !answer.is_over() {
-            let frame = connection.drive(guard, body.frame()).await;
-            let now = Instant::now();
-            let data = match frame {
+            let Content { bytes, at } = match connection.content(guard).await {
                 Err(fault) => return Some(fault),
-                Ok(Some(Err(error))) => return Some(fault::of_exchange(&error, true)),
+                Ok(Some(content)) => content,
                 Ok(None) => {
                     if reader.ends_with_terminator() {
                         answer.terminate();
                     }
                     return None;
                 }
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             };
-            seen.bytes_in += data.len() as u64;
-            let at = self.clock.at(now);
+            let at_s = self.clock.at(at);
+            self.heard.note(at_s);
+            seen.bytes_in += bytes.len() as u64;
             let tokens = seen.events.len();
-            reader.feed(&data, &mut |event| answer.event(seen, at, event));
+            reader.feed(bytes, &mut |event| answer.event(seen, at_s, event));
             if seen.events.len() > tokens {
-                guard.token(&self.limits, now);
+                guard.token(&self.limits, at);
             }
         }
         None
@@ -264,23 +233,22 @@ impl Exchange {
         &self,
         seen: &mut Observed,
         connection: &mut Connection,
-        body: &mut Incoming,
         cap: usize,
         guard: &mut Guard,
     ) -> (Vec<u8>, Option<Fault>) {
-        let mut bytes = Vec::new();
+        let mut whole = Vec::new();
         loop {
-            let data = match connection.drive(guard, body.frame()).await {
-                Err(fault) => return (bytes, Some(fault)),
-                Ok(Some(Err(error))) => return (bytes, Some(fault::of_exchange(&error, true))),
-                Ok(None) => return (bytes, None),
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            let content = match connection.content(guard).await {
+                Err(fault) => return (whole, Some(fault)),
+                Ok(None) => return (whole, None),
+                Ok(Some(content)) => content,
             };
-            seen.bytes_in += data.len() as u64;
-            bytes.extend_from_slice(&data);
-            if bytes.len() > cap {
+            self.heard.note(self.clock.at(content.at));
+            seen.bytes_in += content.bytes.len() as u64;
+            whole.extend_from_slice(content.bytes);
+            if whole.len() > cap {
                 let said = format!("an answer of more than {cap} bytes that is no stream");
-                return (bytes, Some((RequestStatus::SseGarbage, said)));
+                return (whole, Some((RequestStatus::SseGarbage, said)));
             }
         }
     }
@@ -289,37 +257,45 @@ impl Exchange {
         &self,
         seen: &mut Observed,
         connection: &mut Connection,
-        response: Response<Incoming>,
+        head: Head,
         guard: &mut Guard,
     ) -> Result<(), Fault> {
         guard.lingering(REFUSAL_S);
-        let status = response.status();
-        let place = response.headers().get(LOCATION).cloned();
-        let mut body = response.into_body();
         // a text that breaks off is still the reason
-        let (bytes, broken) = self
-            .read_whole(seen, connection, &mut body, REFUSAL_CAP, guard)
-            .await;
+        let (bytes, broken) = self.read_whole(seen, connection, REFUSAL_CAP, guard).await;
         if let Some((RequestStatus::CancelledByClient, said)) = broken {
             return Err((RequestStatus::CancelledByClient, said));
         }
         let text = String::from_utf8_lossy(&bytes);
         let said = error_of(&bytes).unwrap_or_else(|| text.trim().to_owned());
-        let said = match (said.is_empty(), place) {
+        let status = StatusCode::from_u16(head.status);
+        let status = status.map_or_else(|_| head.status.to_string(), |status| status.to_string());
+        let said = match (said.is_empty(), head.location) {
             (false, _) => said,
             (true, Some(place)) => format!("{status}: moved to {place:?}"),
-            (true, None) => status.to_string(),
+            (true, None) => status,
         };
-        seen.status = fault::of_http(status.as_u16(), &text);
+        seen.status = fault::of_http(head.status, &text);
         seen.error = Some(said);
         Ok(())
     }
 
     /// Reads on to the end of the body, which comes at once from servers that let connections serve on.
-    async fn linger(&self, connection: &mut Connection, body: &mut Incoming, guard: &mut Guard) {
+    async fn linger(&self, connection: &mut Connection, guard: &mut Guard) {
         guard.lingering(LINGER_S);
-        while let Ok(Some(Ok(_))) = connection.drive(guard, body.frame()).await {}
+        while let Ok(Some(_)) = connection.content(guard).await {}
     }
+}
+
+/// Whether the connection broke, rather than a limit or the run's end.
+fn is_break(status: RequestStatus) -> bool {
+    matches!(
+        status,
+        RequestStatus::SendFailed
+            | RequestStatus::StreamCut
+            | RequestStatus::ConnReset
+            | RequestStatus::SseGarbage
+    )
 }
 
 /// Why no head came.

@@ -1,5 +1,4 @@
-//! What errors mean. hyper's predicates are of no use for streams that break: the cause is an
-//! `io::Error` somewhere in the chain of sources.
+//! What errors mean.
 
 use std::error::Error;
 use std::io;
@@ -35,34 +34,6 @@ pub(crate) fn of_connect(error: &io::Error) -> Fault {
         RequestStatus::ConnectTimeout
     };
     (status, error.to_string())
-}
-
-/// Why a request or its answer broke off; `is_sent` tells whether the request was written whole.
-pub(crate) fn of_exchange(error: &hyper::Error, is_sent: bool) -> Fault {
-    let said = chain(error);
-    let status = match io_cause(error) {
-        _ if !is_sent => RequestStatus::SendFailed,
-        Some(io::ErrorKind::UnexpectedEof) => RequestStatus::StreamCut,
-        Some(_) => RequestStatus::ConnReset,
-        // no head of an answer
-        None if error.is_parse() => RequestStatus::SseGarbage,
-        None if error.is_user() => RequestStatus::ClientFault,
-        // closed before or within the head
-        None => RequestStatus::StreamCut,
-    };
-    (status, said)
-}
-
-fn io_cause(error: &hyper::Error) -> Option<io::ErrorKind> {
-    let mut next: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(cause) = next {
-        if let Some(cause) = cause.downcast_ref::<io::Error>() {
-            // hyper's own, for a size of a chunk that is none
-            return Some(cause.kind()).filter(|k| *k != io::ErrorKind::InvalidInput);
-        }
-        next = cause.source();
-    }
-    None
 }
 
 /// An error with all that caused it.

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use hyper::header::HeaderValue;
+use reqwest::header::HeaderValue;
 
 /// Bytes of an error text that are kept.
 const KEPT: usize = 512;

@@ -20,6 +20,7 @@ mod error;
 mod exchange;
 mod fault;
 mod guard;
+mod heard;
 mod key;
 mod observed;
 mod pacer;
@@ -32,9 +33,10 @@ mod sse;
 mod target;
 mod tls;
 mod vocabulary;
-mod wire;
 
-pub use ask::{Ask, AtCap, Counts, Features, Limits, Observer, PromptWords};
+pub use ask::{
+    Ask, AtCap, Connections, Counts, Features, Limits, Observer, PromptForm, PromptWords,
+};
 pub use error::ClientError;
 pub use key::{ApiKey, redact};
 pub use observed::{Lag, Observation, Observed, ServerTimings, Warning};

@@ -61,6 +61,8 @@ pub struct ServerTimings {
 pub struct Observed {
     /// How it ended.
     pub status: RequestStatus,
+    /// Thread that had it, from 0.
+    pub shard: u64,
     /// Attempts made; the rest tells of the last one.
     pub attempts: u64,
     /// When the schedule wanted it sent.
@@ -126,6 +128,7 @@ impl Observed {
     pub(crate) fn unsent(intended_s: f64, status: RequestStatus, error: Option<String>) -> Self {
         Self {
             status,
+            shard: 0,
             attempts: 0,
             intended_s,
             dispatched_s: None,
@@ -203,11 +206,15 @@ pub struct Observation {
     pub ended_s: f64,
     /// How late the client was.
     pub lag: Lag,
-    /// CPU time of the client's thread from t0 on, seconds.
+    /// CPU time of the client's threads from t0 on, seconds.
     pub client_cpu_s: f64,
+    /// CPU time of the one that used the most.
+    pub busiest_cpu_s: f64,
+    /// Threads that sent and read.
+    pub shards: u64,
     /// The most requests that were in flight at once.
     pub peak_in_flight: u64,
-    /// Whether the system let the client's thread go before others.
+    /// Whether the system let the client's threads go before others.
     pub raised_priority: bool,
 }
 

@@ -12,7 +12,10 @@ use crate::connection::{Connection, Dialer};
 use crate::exchange::Exchange;
 use crate::guard::Guard;
 use crate::side::{Side, SideError, TokenizeForm};
-use crate::{Api, ClientError, Features, Limits, Observed, Target, Vocabulary, Warning};
+use crate::vocabulary::Said;
+use crate::{
+    Api, ClientError, Features, Limits, Observed, PromptForm, Target, Vocabulary, Warning,
+};
 
 /// Words of the short and of the long prompt: their difference tells the tokens of a word.
 const SHORT: usize = 8;
@@ -66,16 +69,17 @@ impl From<ClientError> for ProbeFailure {
 
 /// Probes a target: `wanted` is what is tried and left out where the server refuses it; words that
 /// `tokenize` shows to be several tokens are dropped from the vocabulary; a server that does not tokenize
-/// leaves it as it is. Blocks.
+/// leaves it as it is, unless prompts are to be sent as tokens. Blocks.
 ///
 /// # Errors
 /// When no request succeeds, with the status and the words of the first that failed for another reason
-/// than what it wanted.
+/// than what it wanted; when prompts are to be sent as tokens and the server does not tell them.
 pub fn probe(
     target: &Target,
     wanted: Features,
     vocabulary: &Vocabulary,
     tokenize: Option<TokenizeForm>,
+    form: PromptForm,
     limits: &Limits,
 ) -> Result<Probe, ProbeFailure> {
     vocabulary.check()?;
@@ -97,12 +101,8 @@ pub fn probe(
     };
     let observed = prober.first_answer()?;
     prober.note_usage(&observed);
-    if let Some(form) = tokenize
-        && let Ok(words) = prober.single_tokens(form)
-    {
-        prober.bodies.vocabulary.words = words;
-        prober.bodies.vocabulary.check()?;
-    }
+    prober.learn_tokens(tokenize, form)?;
+    prober.bodies.check(&[])?;
     let is_exact = prober.measure_frame()?;
     let keeps_connections = prober.keeps_connections()?;
     Ok(Probe {
@@ -127,7 +127,7 @@ impl Prober {
     fn first_answer(&mut self) -> Result<Observed, ProbeFailure> {
         let mut first_refusal = None;
         loop {
-            let seen = self.say(&self.words(SHORT), &Conversation::default(), OUTPUT)?;
+            let seen = self.say(&self.first(SHORT), &Conversation::default(), OUTPUT)?;
             if seen.status.is_complete() {
                 return Ok(seen);
             }
@@ -171,8 +171,34 @@ impl Prober {
         }
     }
 
-    /// The words that are one token each.
-    fn single_tokens(&self, form: TokenizeForm) -> Result<Vec<String>, SideError> {
+    /// Keeps the words that are one token each, with their tokens where prompts are to be these.
+    fn learn_tokens(
+        &mut self,
+        tokenize: Option<TokenizeForm>,
+        form: PromptForm,
+    ) -> Result<(), ProbeFailure> {
+        let found = tokenize.map(|tokenize| self.single_tokens(tokenize));
+        let failure = match (found, form) {
+            (Some(Ok(single)), _) => {
+                let (words, ids) = single.into_iter().unzip();
+                self.bodies.vocabulary.words = words;
+                if form == PromptForm::TokenIds {
+                    self.bodies.vocabulary.ids = ids;
+                }
+                return Ok(());
+            }
+            (Some(Err(_)) | None, PromptForm::Text) => return Ok(()),
+            (Some(Err(error)), PromptForm::TokenIds) => error.to_string(),
+            (None, PromptForm::TokenIds) => "it has no /tokenize that is known".to_owned(),
+        };
+        Err(ProbeFailure {
+            status: RequestStatus::ClientFault,
+            evidence: format!("prompts cannot be sent as tokens: {failure}"),
+        })
+    }
+
+    /// The words that are one token each, with it.
+    fn single_tokens(&self, form: TokenizeForm) -> Result<Vec<(String, u64)>, SideError> {
         let limit = self.limits.total_timeout_s.and_then(span);
         let side = Side::new(&self.target, limit.unwrap_or(CALL_LIMIT))?;
         let words = &self.bodies.vocabulary.words;
@@ -182,9 +208,9 @@ impl Prober {
         let mut parts = vec![words.as_slice()];
         while let Some(part) = parts.pop() {
             let text = format!(" a {}", part.join(" "));
-            let is_exact = side.tokenize(form, &text)?.len() == base + part.len();
-            if is_exact {
-                kept.extend_from_slice(part);
+            let tokens = side.tokenize(form, &text)?;
+            if tokens.len() == base + part.len() {
+                kept.extend(part.iter().cloned().zip(tokens.into_iter().skip(base)));
             } else if part.len() > 1 {
                 let (head, tail) = part.split_at(part.len() / 2);
                 parts.extend([tail, head]);
@@ -196,18 +222,19 @@ impl Prober {
     /// Finds what the server adds to prompts; tells whether each word is one token.
     fn measure_frame(&mut self) -> Result<Option<bool>, ProbeFailure> {
         let none = Conversation::default();
-        let Some(short) = self.prompt_tokens(&self.words(SHORT), &none)? else {
+        let Some(short) = self.prompt_tokens(&self.first(SHORT), &none)? else {
             return Ok(None);
         };
-        let Some(long) = self.prompt_tokens(&self.words(LONG), &none)? else {
+        let Some(long) = self.prompt_tokens(&self.first(LONG), &none)? else {
             return Ok(None);
         };
         let added = short.saturating_sub(SHORT as u64);
         self.bodies.vocabulary.frame_tokens = u32::try_from(added).unwrap_or(u32::MAX);
         let is_exact = short >= SHORT as u64 && long == added + LONG as u64;
         if self.target.api == Api::Chat {
-            let before = Conversation::of(&self.words(SHORT), &self.words(SHORT));
-            let three = self.prompt_tokens(&self.words(SHORT), &before)?;
+            let said = self.first(SHORT);
+            let before = Conversation::of(said.text(), said.text());
+            let three = self.prompt_tokens(&self.first(SHORT), &before)?;
             let turn = three.map_or(0, |n| n.saturating_sub(added + 3 * SHORT as u64));
             self.bodies.vocabulary.turn_tokens = u32::try_from(turn).unwrap_or(u32::MAX);
         }
@@ -216,10 +243,10 @@ impl Prober {
 
     fn prompt_tokens(
         &self,
-        text: &str,
+        said: &Said,
         before: &Conversation,
     ) -> Result<Option<u64>, ProbeFailure> {
-        let seen = self.say(text, before, 1)?;
+        let seen = self.say(said, before, 1)?;
         // an answer of one token may be an end without text
         if seen.status.is_complete() || seen.status == RequestStatus::Empty {
             Ok(seen.prompt_tokens)
@@ -228,26 +255,24 @@ impl Prober {
         }
     }
 
-    /// The first words of the vocabulary, over and over.
-    fn words(&self, count: usize) -> String {
-        let words = self.bodies.vocabulary.words.iter().cycle().take(count);
-        words.fold(String::new(), |text, word| format!("{text} {word}"))
+    fn first(&self, count: usize) -> Said {
+        self.bodies.vocabulary.first(count)
     }
 
     fn say(
         &self,
-        text: &str,
+        said: &Said,
         before: &Conversation,
         output_tokens: u32,
     ) -> Result<Observed, ProbeFailure> {
-        self.exchange(text, before, output_tokens)
+        self.exchange(said, before, output_tokens)
             .map(|(seen, _)| seen)
     }
 
     /// Whether the server leaves a connection open: some close it a moment after each answer.
     fn keeps_connections(&self) -> Result<bool, ProbeFailure> {
         let none = Conversation::default();
-        let (_, connection) = self.exchange(&self.words(SHORT), &none, 1)?;
+        let (_, connection) = self.exchange(&self.first(SHORT), &none, 1)?;
         let Some(mut connection) = connection else {
             return Ok(false);
         };
@@ -259,11 +284,11 @@ impl Prober {
 
     fn exchange(
         &self,
-        text: &str,
+        said: &Said,
         before: &Conversation,
         output_tokens: u32,
     ) -> Result<(Observed, Option<Connection>), ProbeFailure> {
-        let body = self.bodies.body(text, before, output_tokens);
+        let body = self.bodies.body(said, before, output_tokens);
         let expected = Expected {
             output_tokens: output_tokens.into(),
             usage: self.bodies.features.include_usage,
@@ -272,7 +297,8 @@ impl Prober {
         };
         let clock = Clock { t0: Instant::now() };
         let dialer = Dialer::new(&self.target)?;
-        let exchange = Exchange::new(&self.target, dialer, self.limits.clone(), clock)?;
+        let limits = self.limits.clone();
+        let exchange = Exchange::new(&self.target, dialer, limits, clock, Arc::default());
         let mut seen = Observed::unsent(0.0, RequestStatus::ClientFault, None);
         seen.attempts = 1;
         seen.dispatched_s = Some(0.0);

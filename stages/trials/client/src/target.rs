@@ -125,6 +125,22 @@ impl Target {
         )
     }
 
+    /// The head of every request, up to the length of its body.
+    pub(crate) fn request_head(&self) -> Vec<u8> {
+        let (path, host, version) = (self.path(), self.authority(), env!("CARGO_PKG_VERSION"));
+        let mut head = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: sbt/{version}\r\n\
+             content-type: application/json\r\naccept: text/event-stream\r\n"
+        )
+        .into_bytes();
+        if let Some(key) = &self.key {
+            let key = key.header();
+            head.extend_from_slice(&[b"authorization: ", key.as_bytes(), b"\r\n"].concat());
+        }
+        head.extend_from_slice(b"content-length: ");
+        head
+    }
+
     /// URL of a path of the server: below the base with a leading `./`, else from its root.
     pub(crate) fn side_url(&self, path: &str) -> String {
         match path.strip_prefix("./") {

@@ -7,11 +7,31 @@ use crate::{ClientError, PromptWords};
 /// of a mainstream model, and as each brings its own space, no two ever merge.
 const WORDS: &str = include_str!("words.txt");
 
+/// A prompt, or what a turn adds to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    Text(String),
+    /// Tokens of the server's own.
+    Ids(Vec<u64>),
+}
+
+impl Said {
+    /// The text; empty of tokens, which no conversation holds.
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Ids(_) => "",
+        }
+    }
+}
+
 /// What prompts are made of, and what a server adds to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vocabulary {
     /// Words, without their space, each one token of the server's.
     pub words: Vec<String>,
+    /// The server's token of each word, where prompts are to be sent as these; empty where as text.
+    pub ids: Vec<u64>,
     /// Tokens that the server adds to a prompt of one message: its template, or a start of sequence.
     pub frame_tokens: u32,
     /// Tokens that it adds for each further pair of answer and message.
@@ -22,6 +42,7 @@ impl Default for Vocabulary {
     fn default() -> Self {
         Self {
             words: WORDS.lines().map(str::to_owned).collect(),
+            ids: Vec::new(),
             frame_tokens: 0,
             turn_tokens: 0,
         }
@@ -33,14 +54,17 @@ impl Vocabulary {
         if self.words.is_empty() {
             return Err(ClientError::NoWords);
         }
+        if !self.ids.is_empty() && self.ids.len() != self.words.len() {
+            return Err(ClientError::Ids("as many tokens as words"));
+        }
         Ok(())
     }
 
-    /// The text of `prompt_tokens` tokens, the server's own included, from the token `history` on;
+    /// What is said in `prompt_tokens` tokens, the server's own included, from the token `history` on;
     /// at least one word.
-    pub(crate) fn text(&self, words: &PromptWords, prompt_tokens: u32, history: u64) -> String {
+    pub(crate) fn say(&self, words: &PromptWords, prompt_tokens: u32, history: u64) -> Said {
         let (salt, blocks, block_tokens, request) = match words {
-            PromptWords::Given(text) => return text.clone(),
+            PromptWords::Given(text) => return Said::Text(text.clone()),
             PromptWords::Drawn {
                 salt,
                 blocks,
@@ -56,7 +80,25 @@ impl Vocabulary {
             history + u64::from(self.turn_tokens)
         };
         let count = u64::from(prompt_tokens).saturating_sub(added).max(1);
-        self.draw(salt, blocks, block_tokens, request, from..from + count)
+        self.said(self.draw(salt, blocks, block_tokens, request, from..from + count))
+    }
+
+    /// The first words, over and over.
+    pub(crate) fn first(&self, count: usize) -> Said {
+        self.said((0..self.words.len()).cycle().take(count).collect())
+    }
+
+    /// Words, by their places in the vocabulary, as they are sent.
+    fn said(&self, words: Vec<usize>) -> Said {
+        if !self.ids.is_empty() {
+            return Said::Ids(words.into_iter().map(|word| self.ids[word]).collect());
+        }
+        let mut text = String::new();
+        for word in words {
+            text.push(' ');
+            text.push_str(&self.words[word]);
+        }
+        Said::Text(text)
     }
 
     /// The words at some places of a sequence: the same block of the same salt, the same words.
@@ -67,8 +109,8 @@ impl Vocabulary {
         block_tokens: u64,
         request: u64,
         places: std::ops::Range<u64>,
-    ) -> String {
-        let mut text = String::new();
+    ) -> Vec<usize> {
+        let mut words = Vec::new();
         let mut place = places.start;
         while place < places.end {
             let block = place.checked_div(block_tokens).unwrap_or(u64::MAX);
@@ -86,19 +128,17 @@ impl Vocabulary {
             for at in start..end.min(places.end) {
                 let word = self.word(&mut rng);
                 if at >= place {
-                    text.push(' ');
-                    text.push_str(word);
+                    words.push(word);
                 }
             }
             place = end;
         }
-        text
+        words
     }
 
-    fn word(&self, rng: &mut ChaCha8Rng) -> &str {
+    fn word(&self, rng: &mut ChaCha8Rng) -> usize {
         let count = self.words.len() as u128;
-        let index = (u128::from(rng.next_u64()) * count) >> 64;
-        &self.words[index as usize]
+        ((u128::from(rng.next_u64()) * count) >> 64) as usize
     }
 }
 
@@ -126,6 +166,13 @@ mod tests {
         }
     }
 
+    fn text(vocabulary: &Vocabulary, words: &PromptWords, tokens: u32, history: u64) -> String {
+        match vocabulary.say(words, tokens, history) {
+            Said::Text(text) => text,
+            Said::Ids(ids) => panic!("{ids:?}"),
+        }
+    }
+
     fn count(text: &str) -> usize {
         text.split_whitespace().count()
     }
@@ -143,8 +190,8 @@ mod tests {
     #[test]
     fn equal_blocks_are_equal_words_up_to_where_they_part() {
         let vocabulary = Vocabulary::default();
-        let a = vocabulary.text(&drawn(1, &[7, 8], 1), 40, 0);
-        let b = vocabulary.text(&drawn(1, &[7, 9], 2), 40, 0);
+        let a = text(&vocabulary, &drawn(1, &[7, 8], 1), 40, 0);
+        let b = text(&vocabulary, &drawn(1, &[7, 9], 2), 40, 0);
         let a: Vec<_> = a.split(' ').skip(1).collect();
         let b: Vec<_> = b.split(' ').skip(1).collect();
         assert_eq!(a[..16], b[..16]);
@@ -155,14 +202,14 @@ mod tests {
     #[test]
     fn other_salt_is_other_words() {
         let vocabulary = Vocabulary::default();
-        let of = |salt| vocabulary.text(&drawn(salt, &[7], 1), 16, 0);
+        let of = |salt| text(&vocabulary, &drawn(salt, &[7], 1), 16, 0);
         assert_ne!(of(1), of(2));
         assert_eq!(of(1), of(1));
     }
 
     #[test]
     fn golden_words_are_the_same_on_every_machine() {
-        let text = Vocabulary::default().text(&drawn(42, &[1], 3), 4, 0);
+        let text = text(&Vocabulary::default(), &drawn(42, &[1], 3), 4, 0);
         assert_eq!(text, GOLDEN);
     }
 
@@ -176,9 +223,28 @@ mod tests {
             ..Vocabulary::default()
         };
         let words = drawn(1, &[], 1);
-        assert_eq!(count(&vocabulary.text(&words, 30, 0)), 20);
-        assert_eq!(count(&vocabulary.text(&words, 100, 60)), 35);
-        assert_eq!(count(&vocabulary.text(&words, 3, 0)), 1);
+        assert_eq!(count(&text(&vocabulary, &words, 30, 0)), 20);
+        assert_eq!(count(&text(&vocabulary, &words, 100, 60)), 35);
+        assert_eq!(count(&text(&vocabulary, &words, 3, 0)), 1);
+    }
+
+    #[test]
+    fn tokens_stand_for_the_same_words() {
+        let words = Vocabulary::default();
+        let ids: Vec<u64> = (1000..).take(words.words.len()).collect();
+        let tokens = Vocabulary {
+            ids,
+            ..words.clone()
+        };
+        let drawn = drawn(1, &[7, 8], 1);
+        let Said::Ids(ids) = tokens.say(&drawn, 40, 0) else {
+            panic!("text")
+        };
+        let of = |id: &u64| words.words[*id as usize - 1000].clone();
+        let said: Vec<String> = ids.iter().map(of).collect();
+        assert_eq!(format!(" {}", said.join(" ")), text(&words, &drawn, 40, 0));
+        let given = PromptWords::Given("as it is".to_owned());
+        assert_eq!(tokens.say(&given, 40, 0), Said::Text("as it is".to_owned()));
     }
 
     proptest! {
@@ -188,8 +254,8 @@ mod tests {
         ) {
             let vocabulary = Vocabulary::default();
             let words = drawn(3, &blocks, 4);
-            let whole = vocabulary.text(&words, tokens.max(history as u32 + 1), 0);
-            let rest = vocabulary.text(&words, tokens.max(history as u32 + 1), history);
+            let whole = text(&vocabulary, &words, tokens.max(history as u32 + 1), 0);
+            let rest = text(&vocabulary, &words, tokens.max(history as u32 + 1), history);
             prop_assert!(whole.ends_with(&rest));
             prop_assert_eq!(count(&whole) - count(&rest), history as usize);
         }

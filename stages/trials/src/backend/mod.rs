@@ -1,5 +1,6 @@
 mod endpoint;
 mod launched;
+mod protocol;
 mod simulated;
 
 use std::borrow::Cow;
@@ -9,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::simulated::engine_config;
-use crate::{ClientLimits, Config, Knob, ServerSpec};
+use crate::{Config, Knob, ServerSpec};
 
 pub use endpoint::{EndpointApi, EndpointBackend};
 pub use launched::LaunchedBackend;
@@ -38,17 +39,6 @@ impl Backend {
         };
         let at = |(key, message): (&str, String)| ParamError::at(&[path, &[key]].concat(), message);
         wrong.into_iter().map(at).collect()
-    }
-
-    /// What is wrong with the client's limits for this backend, with `path` leading to them.
-    #[must_use]
-    pub fn problems_of_client(&self, limits: &ClientLimits, path: &[&str]) -> Option<ParamError> {
-        let Self::Simulator(_) = self else {
-            return None;
-        };
-        let name = limits.beyond_the_simulator()?;
-        let message = "the simulator's client has no such limit; only real servers do";
-        Some(ParamError::at(&[path, &[name]].concat(), message))
     }
 
     /// Checks the name and the value of one knob: whether the server has it and takes it, and

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Backend, SimulatorBackend};
-use crate::{Knob, ServerSpec};
+use crate::{Knob, Protocol, ServerSpec};
 
 fn backend(model: Value) -> Result<Backend, serde_json::Error> {
     serde_json::from_value(json!({
@@ -109,4 +109,51 @@ fn server_that_runs_already_cannot_be_started() {
     let backend = json!({ "kind": "server", "server": "openai", "model": "m" });
     let backend: Backend = serde_json::from_value(backend).unwrap();
     assert!(backend.problems(&[])[0].message.contains("endpoint"));
+}
+
+#[test]
+fn client_of_real_servers_has_settings_that_the_simulator_s_has_not() {
+    let endpoint = json!({ "kind": "endpoint", "url": "http://h:1/v1", "model": "m" });
+    let endpoint: Backend = serde_json::from_value(endpoint).unwrap();
+    let simulator = Backend::Simulator(simulator());
+    let problems = |backend: &Backend, protocol: Value| {
+        let protocol: Protocol = serde_json::from_value(protocol).unwrap();
+        let problems = backend
+            .problems_of_protocol(&protocol, &["protocol"])
+            .into_iter();
+        problems
+            .map(|problem| (problem.path.join("."), problem.message))
+            .collect::<Vec<_>>()
+    };
+    for (client, name) in [
+        (json!({ "shards": 2 }), "shards"),
+        (json!({ "connections": "sticky_session" }), "connections"),
+    ] {
+        let protocol = json!({ "client": client });
+        assert_eq!(problems(&endpoint, protocol.clone()), []);
+        let (path, message) = problems(&simulator, protocol).remove(0);
+        assert_eq!(path, format!("protocol.client.{name}"));
+        assert!(message.contains("real servers"), "{message}");
+    }
+    let (path, message) = problems(&endpoint, json!({ "client": { "shards": 0 } })).remove(0);
+    assert_eq!(path, "protocol.client.shards");
+    assert!(message.contains("expected null or 1 or more"), "{message}");
+    let tokens = json!({ "prompts": "token_ids" });
+    assert_eq!(
+        problems(&simulator, tokens.clone())[0].0,
+        "protocol.prompts"
+    );
+    let with = |server: &str, api: &str| {
+        let backend = json!({
+            "kind": "endpoint", "url": "http://h:1/v1", "model": "m", "server": server, "api": api,
+        });
+        problems(&serde_json::from_value(backend).unwrap(), tokens.clone())
+    };
+    assert_eq!(with("vllm", "auto"), []);
+    assert!(with("vllm", "chat")[0].1.contains("chat takes no tokens"));
+    assert!(
+        with("openai", "auto")[0]
+            .1
+            .contains("not known to have /tokenize")
+    );
 }

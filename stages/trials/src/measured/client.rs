@@ -4,25 +4,25 @@ use std::time::{Duration, Instant};
 
 use sbt_client::side::{self, Side};
 use sbt_client::{
-    AtCap as ClientAtCap, Counts, Features, Lag, Limits, Observed, Observer, Probe, Target,
-    Vocabulary,
+    Api, Ask, Connections, Counts, Features, Lag, Limits, Observed, Observer, Probe, PromptForm,
+    Target, Vocabulary,
 };
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
-use sbt_schemas::Outcome;
+use sbt_schemas::{Outcome, WorkloadRow};
 
+use super::limits::{limits, prompt_form};
 use super::machine::Ready;
+use super::silence::Silence;
 use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
-use crate::protocol::{AtCap, ClientLimits};
+use crate::protocol::ClientLimits;
 use crate::server::TokenizeForm;
 use crate::{Backend, Protocol, ServerSpec, TrialSpec};
 
 /// Samples of the server a second.
 const SAMPLES_HZ: f64 = 4.0;
-/// Time limit of a request where none is set: a server that hangs must not hang the trial.
-const LONGEST_S: f64 = 600.0;
 /// Time limit of a call beside the load.
 const CALL_WITHIN: Duration = Duration::from_secs(5);
 /// Looks at a server before it is given up.
@@ -30,19 +30,23 @@ const PROBES: usize = 3;
 /// Time for the server to end what the client gave up.
 const IDLE_WITHIN: Duration = Duration::from_secs(10);
 
-/// Connections that are opened before the first send. Chosen: at 200 a second it takes a second;
-/// an open loop rarely has more in flight.
-const MOST_OPEN: u64 = 200;
 /// Stands for the process group of a server that was not started here: no process has it.
 const NO_PROCESS: u32 = u32::MAX >> 1;
 
 /// What a trial showed of a server that took its requests.
 pub(crate) struct Measurement {
+    /// Of the draw's rows in order, then of `drain`.
     pub(crate) requests: Vec<Observed>,
+    /// What went on when the draw was over.
+    pub(crate) drain: Vec<WorkloadRow>,
+    /// Why the server is taken to hang, if it is.
+    pub(crate) hung: Option<String>,
     pub(crate) samples: Vec<Sample<Levels>>,
     pub(crate) lag: Lag,
-    /// Share of one core that the client used.
+    /// Share of one core that the client used, all its threads together.
     pub(crate) client_cpu: f64,
+    /// Share of one core that its busiest thread used.
+    pub(crate) busiest_cpu: f64,
     pub(crate) wall_s: f64,
     /// Tokens that the server adds to every prompt: its template, which its cache keeps.
     pub(crate) frame_tokens: u64,
@@ -61,20 +65,34 @@ pub(crate) fn measure(
 ) -> Result<Result<Measurement, Ending>, StageError> {
     let begun = Instant::now();
     let mut limits = limits(&protocol.client, draw);
-    let probe = match probe(trials, &ready.target, &limits)? {
+    let form = prompt_form(protocol.prompts);
+    let mut target = ready.target.clone();
+    if form == PromptForm::TokenIds {
+        target.api = Api::Completions;
+    }
+    let probe = match probe(trials, &target, form, &limits)? {
         Ok(probe) => probe,
         Err(ending) => return Ok(Err(ending)),
     };
-    limits.reuse = probe.keeps_connections;
+    if !probe.keeps_connections {
+        limits.connections = Connections::Fresh;
+    }
     let target = &probe.target;
     let side = calls(target)?;
     let mut warnings = Vec::new();
     warnings.extend(reset(&side, &trials.server));
-    let asks = schedule::asks(draw, spec.rate_scale, seed(salt));
+    let mut asks = schedule::asks(draw, spec.rate_scale, seed(salt));
+    let (drain, more): (Vec<_>, Vec<_>) = drain(spec, draw, &protocol.client, salt).unzip();
+    asks.extend(more);
     let sampler = sampler(ready, target, &trials.server, begun)?;
+    let silence = protocol
+        .client
+        .hung_after_s
+        .map(|s| Silence::start(target, s));
     let watch = Watch {
         ctx: trials.ctx,
         config: &spec.config.name,
+        silence: silence.transpose()?,
     };
     let ran = sbt_client::run(
         target,
@@ -87,16 +105,22 @@ pub(crate) fn measure(
     let samples = sampler.map(Sampler::stop).unwrap_or_default();
     let seen = ran.map_err(client_error)?;
     trials.ctx.check_cancelled()?;
-    wait_idle(&side, &trials.server);
+    let hung = watch.hung();
+    if hung.is_none() {
+        wait_idle(&side, &trials.server);
+    }
     warnings
         .extend(throttling(&samples).map(|why| format!("GPUs ran slower than they could: {why}.")));
     let ended_s = seen.ended_s.max(f64::MIN_POSITIVE);
     Ok(Ok(Measurement {
         lag: seen.lag,
         client_cpu: seen.client_cpu_s / ended_s,
+        busiest_cpu: seen.busiest_cpu_s / ended_s,
         requests: seen.requests,
         samples: from_t0(samples, seen.t0, begun),
         frame_tokens: probe.vocabulary.frame_tokens.into(),
+        drain,
+        hung,
         wall_s: begun.elapsed().as_secs_f64(),
         warnings,
     }))
@@ -116,6 +140,13 @@ fn from_t0(samples: Vec<Sample<Levels>>, t0: Instant, origin: Instant) -> Vec<Sa
 struct Watch<'a> {
     ctx: &'a StageContext,
     config: &'a str,
+    silence: Option<Silence>,
+}
+
+impl Watch<'_> {
+    fn hung(&self) -> Option<String> {
+        self.silence.as_ref()?.verdict()
+    }
 }
 
 impl Observer for Watch<'_> {
@@ -126,11 +157,29 @@ impl Observer for Watch<'_> {
             self.config, counts.in_flight, counts.failed
         );
         self.ctx.progress(done, counts.asked as u64, &note);
+        if let Some(silence) = &self.silence {
+            silence.note(counts.silent_s);
+        }
     }
 
     fn stop(&self) -> bool {
-        self.ctx.cancel.is_cancelled()
+        self.ctx.cancel.is_cancelled() || self.hung().is_some()
     }
+}
+
+/// What goes on when the draw is over, where it is to.
+fn drain(
+    spec: &TrialSpec,
+    draw: &Draw,
+    client: &ClientLimits,
+    salt: &str,
+) -> impl Iterator<Item = (WorkloadRow, Ask)> {
+    let other_words = seed(&format!("{salt} drain"));
+    let limit_s = client.drain_timeout_s;
+    let more = client
+        .keep_load
+        .then(|| schedule::drain(draw, spec.rate_scale, other_words, limit_s));
+    more.into_iter().flatten()
 }
 
 /// Empties the prefix cache, where the server can; prompts of another salt find nothing in it
@@ -146,6 +195,7 @@ fn reset(side: &Side, server: &ServerSpec) -> Option<String> {
 fn probe(
     trials: &Measured<'_>,
     target: &Target,
+    form: PromptForm,
     limits: &Limits,
 ) -> Result<Result<Probe, Ending>, StageError> {
     let api = &trials.server.api;
@@ -162,7 +212,7 @@ fn probe(
     };
     let words = Vocabulary::default();
     let mut attempts =
-        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, limits));
+        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, form, limits));
     let mut last = None;
     let found = attempts.find_map(|probed| probed.map_err(|failure| last = Some(failure)).ok());
     drop(attempts);
@@ -184,28 +234,6 @@ fn probe(
 
 fn calls(target: &Target) -> Result<Side, StageError> {
     Side::new(target, CALL_WITHIN).map_err(|error| StageError::user(error.to_string()))
-}
-
-fn limits(client: &ClientLimits, draw: &Draw) -> Limits {
-    Limits {
-        max_in_flight: client.max_in_flight,
-        at_cap: match client.at_cap {
-            AtCap::Queue => ClientAtCap::Queue,
-            AtCap::Shed => ClientAtCap::Shed,
-        },
-        open_before: draw
-            .sessions()
-            .min(client.max_in_flight.unwrap_or(u64::MAX))
-            .min(MOST_OPEN),
-        reuse: true,
-        connect_timeout_s: Some(client.connect_timeout_s),
-        ttft_timeout_s: client.ttft_timeout_s,
-        idle_timeout_s: client.idle_timeout_s,
-        total_timeout_s: Some(client.timeout_s.unwrap_or(LONGEST_S)),
-        retries: client.retries,
-        backoff_s: client.backoff_s,
-        drain_timeout_s: Some(client.drain_timeout_s),
-    }
 }
 
 /// A word as a number.

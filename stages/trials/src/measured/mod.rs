@@ -1,22 +1,24 @@
 //! Trials on a real server: one that is started with the configuration, or one that runs already.
 
 mod client;
+mod limits;
 mod machine;
 mod outcome;
 mod rows;
 mod schedule;
+mod silence;
 mod telemetry;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sbt_engine::{Digest, StageContext, StageError};
-use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow};
+use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, TelemetryRow};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
 use crate::metrics::Metrics;
-use crate::request_row::warmup;
+use crate::request_row::phases;
 use crate::trial_row::{Execution, Identity, trial_row};
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
@@ -59,8 +61,8 @@ impl<'a> Measured<'a> {
         })
     }
 
-    /// Measures one configuration; once more when the client was the bottleneck, since a machine
-    /// may be busy for a moment.
+    /// Measures one configuration; once more when the client was the bottleneck, with twice the
+    /// threads where there are cores for them, since a machine may also be busy for a moment.
     ///
     /// # Errors
     /// When the machine or the endpoint is to blame, not the configuration, or the run is being
@@ -79,7 +81,9 @@ impl<'a> Measured<'a> {
         let (name, reason) = (&spec.config.name, trial.row.reason.unwrap_or_default());
         self.ctx
             .warn(format!("`{name}` is measured again: {reason}"));
-        self.once(key, spec, draw, protocol)
+        let mut wider = protocol.clone();
+        wider.client.shards = Some(more_shards(&trial.requests));
+        self.once(key, spec, draw, &wider)
     }
 
     fn once(
@@ -128,14 +132,7 @@ impl<'a> Measured<'a> {
         measured: Measurement,
         mut execution: Execution,
     ) -> Result<Trial, StageError> {
-        let rows = draw.rows.iter().zip(&measured.requests);
-        let intended = measured.requests.iter().map(|seen| seen.intended_s);
-        let warm = warmup(intended, protocol.warmup_requests);
-        let rows = rows.zip(warm);
-        let mut requests: Vec<RequestRow> = rows
-            .map(|((row, seen), warmup)| rows::request_row(&identity, row, warmup, seen))
-            .collect();
-        rows::infer_parts(&mut requests);
+        let requests = request_rows(&identity, draw, protocol, &measured);
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
         let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
         let death = self.machine.death();
@@ -144,11 +141,13 @@ impl<'a> Measured<'a> {
         }
         let client = ClientState {
             lag: measured.lag,
-            cpu: measured.client_cpu,
+            busiest_cpu: measured.busiest_cpu,
         };
-        let (outcome, reason) = match death {
-            Some((outcome, reason)) => (outcome, Some(reason)),
-            None => outcome(&requests, &metrics, protocol, &client, last_arrival_s),
+        let (outcome, reason) = match (death, measured.hung.clone()) {
+            (Some((outcome, reason)), Some(hung)) => (outcome, Some(format!("{reason}; {hung}"))),
+            (Some((outcome, reason)), None) => (outcome, Some(reason)),
+            (None, Some(hung)) => (Outcome::Hung, Some(hung)),
+            (None, None) => outcome(&requests, &metrics, protocol, &client, last_arrival_s),
         };
         if outcome != Outcome::Ok {
             self.machine.stop();
@@ -197,6 +196,37 @@ impl<'a> Measured<'a> {
     }
 }
 
+/// A row for each request of the draw, then for each that was sent when it was over.
+fn request_rows(
+    identity: &Identity,
+    draw: &Draw,
+    protocol: &Protocol,
+    measured: &Measurement,
+) -> Vec<RequestRow> {
+    let (counted, further) = measured.requests.split_at(draw.rows.len());
+    let intended = counted.iter().map(|seen| seen.intended_s);
+    let phases = phases(intended, protocol.warmup_requests);
+    let counted = draw.rows.iter().zip(counted).zip(phases);
+    let counted = counted.map(|((row, seen), phase)| (row, seen, phase));
+    let further = measured.drain.iter().zip(further);
+    let further = further.map(|(row, seen)| (row, seen, Phase::Drain));
+    let further = further.filter(|(_, seen, _)| seen.dispatched_s.is_some());
+    let mut rows: Vec<RequestRow> = counted
+        .chain(further)
+        .map(|(row, seen, phase)| rows::request_row(identity, row, phase, seen))
+        .collect();
+    rows::infer_parts(&mut rows);
+    rows
+}
+
+/// Twice the threads that the requests came from, up to the cores.
+fn more_shards(requests: &[RequestRow]) -> u64 {
+    let last = requests.iter().filter_map(|request| request.shard).max();
+    let used = last.map_or(1, |last| last + 1);
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    (2 * used).min(cores).max(used)
+}
+
 /// A trial that begins now, with the salt of its prompts.
 fn started(key: Digest, protocol: &Protocol) -> Execution {
     let now = jiff::Timestamp::now();
@@ -213,7 +243,9 @@ fn started(key: Digest, protocol: &Protocol) -> Execution {
 
 /// An endpoint that served nothing is no result.
 fn nothing_succeeded(url: &str, requests: &[RequestRow]) -> StageError {
-    let first = requests.iter().find(|request| !request.warmup);
+    let first = requests
+        .iter()
+        .find(|request| request.phase == Phase::Measure);
     let example = first.map(outcome::evidence).unwrap_or_default();
     StageError::user(format!(
         "none of {} requests to {url} succeeded; the first: {example}",
@@ -237,10 +269,12 @@ fn warnings(measured: &Measurement, requests: &[RequestRow], draw: &Draw) -> Vec
     if off > 0 {
         warnings.push(format!(
             "{off} of {} prompts have another length than asked for, by the server's count.",
-            requests.len()
+            draw.rows.len()
         ));
     }
-    let first = requests.iter().find(|request| !request.warmup);
+    let first = requests
+        .iter()
+        .find(|request| request.phase == Phase::Measure);
     let shares = draw.rows.iter().any(|row| row.continues) || shares_prefixes(draw);
     if let Some(cached) = first.and_then(|request| request.cached_tokens)
         && cached > measured.frame_tokens

@@ -1,13 +1,13 @@
 //! What voids a measured trial although its server lived.
 
 use sbt_client::Lag;
-use sbt_schemas::{Outcome, RequestRow, RequestStatus};
+use sbt_schemas::{Outcome, Phase, RequestRow, RequestStatus};
 
 use crate::metrics::Metrics;
 use crate::steady::overload;
 use crate::{Protocol, Slo};
 
-/// Share of one core from which the client's thread may have been the bottleneck. Chosen.
+/// Share of one core from which a thread of the client may have been the bottleneck. Chosen.
 const MOST_CLIENT_CPU: f64 = 0.7;
 /// A send later than this distorts whatever is measured. Chosen.
 const MOST_LAG_S: f64 = 0.25;
@@ -20,8 +20,8 @@ const LAG_SHARE: f64 = 0.05;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct ClientState {
     pub(crate) lag: Lag,
-    /// Share of one core that it used.
-    pub(crate) cpu: f64,
+    /// Share of one core that its busiest thread used.
+    pub(crate) busiest_cpu: f64,
 }
 
 /// How a trial ended whose server was alive at its end, and why.
@@ -32,7 +32,10 @@ pub(crate) fn outcome(
     client: &ClientState,
     last_arrival_s: f64,
 ) -> (Outcome, Option<String>) {
-    let measured: Vec<&RequestRow> = requests.iter().filter(|r| !r.warmup).collect();
+    let measured: Vec<&RequestRow> = requests
+        .iter()
+        .filter(|r| r.phase == Phase::Measure)
+        .collect();
     let checks = [
         (
             Outcome::ClientLimited,
@@ -69,8 +72,11 @@ fn client_limit(client: &ClientState, metrics: &Metrics, slo: &Slo) -> Option<St
             max_s * 1e3,
             MOST_LAG_S * 1e3
         )
-    } else if client.cpu > MOST_CLIENT_CPU {
-        format!("its thread used {:.0} % of a core", client.cpu * 100.0)
+    } else if client.busiest_cpu > MOST_CLIENT_CPU {
+        format!(
+            "its busiest thread used {:.0} % of a core",
+            client.busiest_cpu * 100.0
+        )
     } else {
         return None;
     };
@@ -134,7 +140,10 @@ mod tests {
             p99_s: 9e-3,
             max_s: 0.02,
         };
-        let client = ClientState { lag, cpu: 0.2 };
+        let client = ClientState {
+            lag,
+            busiest_cpu: 0.2,
+        };
         assert_eq!(of(&steady(100), client), (Outcome::Ok, None));
     }
 
@@ -149,21 +158,21 @@ mod tests {
             (
                 ClientState {
                     lag: lag(0.011, 0.02),
-                    cpu: 0.1,
+                    busiest_cpu: 0.1,
                 },
                 "11.0 ms late",
             ),
             (
                 ClientState {
                     lag: lag(0.001, 0.3),
-                    cpu: 0.1,
+                    busiest_cpu: 0.1,
                 },
                 "300 ms late",
             ),
             (
                 ClientState {
                     lag: lag(0.0, 0.0),
-                    cpu: 0.8,
+                    busiest_cpu: 0.8,
                 },
                 "80 % of a core",
             ),

@@ -1,7 +1,7 @@
 //! From what the client saw of a request to its row: every definition of a latency stands here.
 
 use sbt_client::{Observed, ServerTimings};
-use sbt_schemas::{Provenance, RequestRow, WorkloadRow};
+use sbt_schemas::{Phase, Provenance, RequestRow, WorkloadRow};
 
 use crate::request_row::unsent;
 use crate::trial_row::Identity;
@@ -9,7 +9,7 @@ use crate::trial_row::Identity;
 pub(crate) fn request_row(
     trial: &Identity,
     row: &WorkloadRow,
-    warmup: bool,
+    phase: Phase,
     seen: &Observed,
 ) -> RequestRow {
     let since = |start: Option<f64>, time: Option<f64>| Some(time? - start?);
@@ -25,7 +25,8 @@ pub(crate) fn request_row(
     let parts = Parts::of(seen.server, ttft_from_sent_s);
     RequestRow {
         status: seen.status,
-        warmup,
+        shard: Some(seen.shard),
+        phase,
         intended_s: seen.intended_s,
         dispatched_s: seen.dispatched_s,
         conn_start_s: seen.conn_start_s,

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use sbt_engine::{Event, EventSink, StageContext, StageError};
-use sbt_schemas::{Outcome, WorkloadRow};
+use sbt_schemas::{Outcome, Phase, WorkloadRow};
 
 use super::{Trial, TrialRunner, TrialSpec};
 use crate::{Backend, Config, Protocol};
@@ -145,7 +145,14 @@ fn requests_are_kept_when_asked_for_and_found_again() {
     };
     let kept = run(&context(dir.path(), 1).0, std::slice::from_ref(&keeping));
     assert_eq!(kept[0].requests.len(), 80);
-    assert_eq!(kept[0].requests.iter().filter(|r| r.warmup).count(), 5);
+    assert_eq!(
+        kept[0]
+            .requests
+            .iter()
+            .filter(|r| r.phase == Phase::Warmup)
+            .count(),
+        5
+    );
     assert_eq!(kept[0].row, plain[0].row);
     let (ctx, heard) = context(dir.path(), 1);
     assert_eq!(run(&ctx, &[keeping]), kept);

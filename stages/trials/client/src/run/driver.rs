@@ -3,186 +3,146 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sbt_schemas::RequestStatus;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::time::MissedTickBehavior;
+use tokio::sync::watch;
 
 use super::request::{Ended, Request, serve};
+use super::shared::{Place, Places, Shared};
+use super::slot::Slot;
 use crate::answer::Expected;
-use crate::body::{Bodies, Conversation};
+use crate::body::Bodies;
+use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::exchange::Exchange;
 use crate::guard::Guard;
 use crate::pacer::Pacer;
-use crate::{Ask, AtCap, ClientError, Counts, Lag, Observed, Observer, Warning};
-
-/// How often the observer is asked and told.
-const TICK: Duration = Duration::from_millis(50);
+use crate::{Ask, AtCap, ClientError, Connections, Observed, Warning};
 
 /// Lateness of a send that is worth a word.
 const LATE_S: f64 = 0.002;
 
-/// One ask on its way.
-#[derive(Default)]
-struct Slot {
-    /// What is to be sent: made before t0 where nothing goes before it.
-    body: Option<Bytes>,
-    /// The text of its own, kept for asks that carry it on.
-    text: Option<String>,
-    /// What was said before it.
-    before: Arc<Conversation>,
-    /// Asks that follow it.
-    followers: Vec<usize>,
-    /// When the schedule wants it sent, once that is known.
-    intended_s: f64,
-    seen: Option<Observed>,
-}
-
-/// Knows of every ask where it is, and releases the next.
+/// Knows of every ask of a shard where it is, and releases the next.
 pub(super) struct Driver<'a> {
-    asks: &'a [Ask],
-    bodies: Bodies,
-    slots: Vec<Slot>,
+    bodies: &'a Bodies,
+    shared: &'a Shared,
+    places: Places,
+    connections: Connections,
+    slots: Vec<Slot<'a>>,
+    /// Asks whose account is open.
+    open: usize,
     /// Asks whose time is known and not yet there, by nanoseconds from t0.
     due: BinaryHeap<Reverse<(u64, usize)>>,
     /// Asks whose time has come, while as many are in flight as may be.
     queue: VecDeque<usize>,
     /// Connections; the last used is used first, so that the others may be closed.
     idle: Vec<Connection>,
-    in_flight: u64,
-    peak_in_flight: u64,
-    /// Whether no ask is measured: then all are waited for.
-    waits_for_all: bool,
-    measured_left: usize,
-    measured_unsent: usize,
-    counts: Counts,
     lags: Vec<f64>,
-    /// When the last measured ask was sent.
-    drains_from_s: Option<f64>,
     /// Whether nothing more is sent.
     is_ending: bool,
 }
 
+/// Why the driver woke.
+enum Woken {
+    Ended(Box<Ended>),
+    Place(Place),
+    Due,
+    Over,
+}
+
 impl<'a> Driver<'a> {
-    pub(super) fn new(asks: &'a [Ask], bodies: Bodies, idle: Vec<Connection>) -> Self {
-        let mut slots: Vec<Slot> = Vec::new();
-        slots.resize_with(asks.len(), Slot::default);
-        let mut due = BinaryHeap::new();
-        let measured = asks.iter().filter(|a| a.measured).count();
-        let waited_for = if measured == 0 { asks.len() } else { measured };
-        for (index, ask) in asks.iter().enumerate() {
-            match ask.after {
-                Some(before) => slots[before].followers.push(index),
-                None => {
-                    slots[index].intended_s = ask.start_s;
-                    due.push(Reverse((nanoseconds(ask.start_s), index)));
-                }
-            }
-        }
-        let mut driver = Self {
-            asks,
+    pub(super) fn new(
+        asks: &'a [Ask],
+        mine: &[usize],
+        bodies: &'a Bodies,
+        shared: &'a Shared,
+        connections: Connections,
+        idle: Vec<Connection>,
+    ) -> Self {
+        let slots = Slot::all(asks, mine, bodies);
+        let roots = slots.iter().enumerate();
+        let roots = roots.filter(|(_, slot)| slot.ask.after.is_none());
+        Self {
+            due: roots
+                .map(|(index, slot)| Reverse((nanoseconds(slot.intended_s), index)))
+                .collect(),
             bodies,
+            shared,
+            places: shared.places(),
+            connections,
+            open: slots.len(),
+            lags: Vec::with_capacity(slots.len()),
             slots,
-            due,
             queue: VecDeque::new(),
             idle,
-            in_flight: 0,
-            peak_in_flight: 0,
-            waits_for_all: measured == 0,
-            measured_left: waited_for,
-            measured_unsent: waited_for,
-            counts: Counts {
-                asked: asks.len(),
-                ..Counts::default()
-            },
-            lags: Vec::with_capacity(asks.len()),
-            drains_from_s: None,
             is_ending: false,
-        };
-        for (index, ask) in asks.iter().enumerate() {
-            if !ask.continues {
-                driver.prepare(index);
-            }
         }
-        driver
     }
 
-    pub(super) fn peak_in_flight(&self) -> u64 {
-        self.peak_in_flight
-    }
-
-    pub(super) fn into_requests(self) -> Vec<Observed> {
+    /// What was seen of each ask, in order, and how late each send was.
+    pub(super) fn into_seen(self) -> (Vec<Observed>, Vec<f64>) {
         let lost = || {
             let said = Some("no account of it".to_owned());
             Observed::unsent(0.0, RequestStatus::ClientFault, said)
         };
-        self.slots
-            .into_iter()
-            .map(|slot| slot.seen.unwrap_or_else(lost))
-            .collect()
+        let seen = self.slots.into_iter();
+        let seen = seen.map(|slot| slot.seen.unwrap_or_else(lost)).collect();
+        (seen, self.lags)
     }
 
-    /// Runs to the end; gives when that was, and how late the sends were.
+    /// Runs until every account is closed.
     pub(super) async fn drive(
         &mut self,
         exchange: Arc<Exchange>,
         mut pacer: Pacer,
-        observer: &dyn Observer,
-    ) -> Result<(f64, Lag), ClientError> {
+    ) -> Result<(), ClientError> {
         let clock = exchange.clock;
         let (sender, mut ended) = mpsc::unbounded_channel();
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.measured_left > 0 || self.in_flight > 0 {
+        let mut over = self.shared.over();
+        while self.open > 0 {
             self.release(&exchange, &sender);
-            if self.measured_left == 0 {
+            if *over.borrow_and_update() {
                 self.end(&exchange);
             }
-            let next = self.next_due(clock.t0);
-            tokio::select! {
-                biased;
-                Some(one) = ended.recv() => self.take(&exchange, one, &mut ended),
-                woken = pacer.wait(next) => woken?,
-                _ = tick.tick() => {
-                    observer.progress(self.counts());
-                    if observer.stop() || self.is_drained(&exchange) {
-                        self.end(&exchange);
+            if self.open == 0 {
+                break;
+            }
+            match self
+                .wake(&mut ended, &mut pacer, &mut over, clock.t0)
+                .await?
+            {
+                Woken::Ended(first) => self.take(clock, *first, &mut ended),
+                Woken::Place(place) => {
+                    if let Some(index) = self.queue.pop_front() {
+                        self.send(&exchange, &sender, index, place);
                     }
                 }
+                Woken::Due | Woken::Over => {}
             }
         }
-        self.end(&exchange);
-        observer.progress(self.counts());
-        Ok((clock.now(), Lag::of(std::mem::take(&mut self.lags))))
+        Ok(())
     }
 
-    fn counts(&self) -> Counts {
-        Counts {
-            in_flight: usize::try_from(self.in_flight).unwrap_or(usize::MAX),
-            ..self.counts
-        }
-    }
-
-    fn next_due(&self, t0: Instant) -> Option<Instant> {
-        let Reverse((ns, _)) = self.due.peek()?;
-        Some(t0 + Duration::from_nanos(*ns))
-    }
-
-    /// Makes text and body of an ask whose conversation is known.
-    fn prepare(&mut self, index: usize) {
-        let ask = &self.asks[index];
-        let slot = &mut self.slots[index];
-        let text = self.bodies.text(ask, &slot.before);
-        slot.body = Some(self.bodies.body(&text, &slot.before, ask.output_tokens));
-        if slot.followers.iter().any(|&f| self.asks[f].continues) {
-            slot.text = Some(text);
-        }
+    async fn wake(
+        &self,
+        ended: &mut UnboundedReceiver<Ended>,
+        pacer: &mut Pacer,
+        over: &mut watch::Receiver<bool>,
+        t0: Instant,
+    ) -> Result<Woken, ClientError> {
+        let next = self.due.peek();
+        let next = next.map(|Reverse((ns, _))| t0 + Duration::from_nanos(*ns));
+        Ok(tokio::select! {
+            biased;
+            Some(one) = ended.recv() => Woken::Ended(Box::new(one)),
+            place = self.places.take(), if !self.queue.is_empty() => Woken::Place(place),
+            woken = pacer.wait(next) => woken.map(|()| Woken::Due)?,
+            Ok(()) = over.changed(), if !self.is_ending => Woken::Over,
+        })
     }
 
     /// Sends what is due.
     fn release(&mut self, exchange: &Arc<Exchange>, sender: &UnboundedSender<Ended>) {
-        let limit = exchange.limits.max_in_flight.unwrap_or(u64::MAX).max(1);
         while let Some(&Reverse((ns, index))) = self.due.peek() {
             let now_s = exchange.clock.now();
             if nanoseconds(now_s) < ns {
@@ -191,46 +151,53 @@ impl<'a> Driver<'a> {
             self.due.pop();
             self.lags
                 .push((now_s - self.slots[index].intended_s).max(0.0));
-            match exchange.limits.at_cap {
-                AtCap::Shed if self.in_flight + self.queue.len() as u64 >= limit => {
-                    self.not_sent(exchange, index, RequestStatus::NotSentCap, None);
-                }
-                AtCap::Shed | AtCap::Queue => self.queue.push_back(index),
-            }
+            self.queue.push_back(index);
         }
-        while self.in_flight < limit
-            && let Some(index) = self.queue.pop_front()
+        while let Some(&index) = self.queue.front()
+            && let Some(place) = self.places.try_take()
         {
-            self.send(exchange, sender, index);
+            self.queue.pop_front();
+            self.send(exchange, sender, index, place);
+        }
+        if exchange.limits.at_cap == AtCap::Shed {
+            for index in std::mem::take(&mut self.queue) {
+                self.not_sent(exchange.clock, index, RequestStatus::NotSentCap, None);
+            }
         }
     }
 
-    fn send(&mut self, exchange: &Arc<Exchange>, sender: &UnboundedSender<Ended>, index: usize) {
-        let ask = &self.asks[index];
-        let carried_on = self.slots[index].text.is_some();
+    fn send(
+        &mut self,
+        exchange: &Arc<Exchange>,
+        sender: &UnboundedSender<Ended>,
+        index: usize,
+        place: Place,
+    ) {
         let slot = &mut self.slots[index];
-        self.in_flight += 1;
-        self.peak_in_flight = self.peak_in_flight.max(self.in_flight);
         let now_s = exchange.clock.now();
+        // a session's own connection is used by its next turn alone
+        let own = self.connections == Connections::StickySession;
+        let idle = match slot.connection.take() {
+            None if own && slot.ask.after.is_some() => None,
+            None => self.idle.pop(),
+            left => left,
+        };
         let request = Request {
-            ask: index,
+            slot: index,
             intended_s: slot.intended_s,
             dispatched_s: now_s,
-            in_flight: self.in_flight,
+            in_flight: self.shared.sent(slot.ask, now_s),
             body: slot.body.take().unwrap_or_default(),
             expected: Expected {
-                output_tokens: ask.output_tokens.into(),
+                output_tokens: slot.ask.output_tokens.into(),
                 usage: self.bodies.features.include_usage,
                 ignore_eos: self.bodies.features.ignore_eos,
-                keep_text: ask.keep_text || carried_on,
+                keep_text: slot.ask.keep_text || slot.is_carried_on,
             },
-            idle: self.idle.pop(),
+            idle,
             guard: Guard::new(&exchange.cancel),
+            place,
         };
-        if self.is_waited_for(index) {
-            self.measured_unsent -= 1;
-            self.drains_from_s = Some(now_s);
-        }
         let (exchange, sender) = (Arc::clone(exchange), sender.clone());
         tokio::spawn(async move {
             // the driver outlives its requests
@@ -239,24 +206,25 @@ impl<'a> Driver<'a> {
     }
 
     /// Takes all that has ended.
-    fn take(&mut self, exchange: &Exchange, first: Ended, ended: &mut UnboundedReceiver<Ended>) {
+    fn take(&mut self, clock: Clock, first: Ended, ended: &mut UnboundedReceiver<Ended>) {
         let mut next = Some(first);
         while let Some(Ended {
-            ask,
+            slot,
             mut seen,
             idle,
+            place,
         }) = next
         {
-            self.in_flight -= 1;
-            self.idle.extend(idle);
+            self.shared.ended();
+            drop(place);
             if seen
                 .dispatched_s
                 .is_some_and(|at| at - seen.intended_s > LATE_S)
             {
                 seen.warn(Warning::LateSend);
             }
-            for (follower, status, error) in self.settle(ask, seen) {
-                self.not_sent(exchange, follower, status, error);
+            for (follower, status, error) in self.settle(slot, seen, idle) {
+                self.not_sent(clock, follower, status, error);
             }
             next = ended.try_recv().ok();
         }
@@ -265,7 +233,7 @@ impl<'a> Driver<'a> {
     /// Closes the account of an ask that is not sent, and of those that fall with it.
     fn not_sent(
         &mut self,
-        exchange: &Exchange,
+        clock: Clock,
         index: usize,
         status: RequestStatus,
         error: Option<String>,
@@ -273,17 +241,11 @@ impl<'a> Driver<'a> {
         // a list and no recursion: a chain may be as long as the schedule
         let mut unsent = vec![(index, status, error)];
         while let Some((index, status, error)) = unsent.pop() {
-            if self.is_waited_for(index) {
-                self.measured_unsent -= 1;
-            }
+            self.shared.not_sent(self.slots[index].ask);
             let mut seen = Observed::unsent(self.slots[index].intended_s, status, error);
-            seen.end_s = Some(exchange.clock.now());
-            unsent.extend(self.settle(index, seen));
+            seen.end_s = Some(clock.now());
+            unsent.extend(self.settle(index, seen, None));
         }
-    }
-
-    fn is_waited_for(&self, index: usize) -> bool {
-        self.waits_for_all || self.asks[index].measured
     }
 
     /// Closes the account of an ask and lets its followers go; gives those that are not to be sent.
@@ -291,64 +253,50 @@ impl<'a> Driver<'a> {
         &mut self,
         index: usize,
         mut seen: Observed,
+        idle: Option<Connection>,
     ) -> Vec<(usize, RequestStatus, Option<String>)> {
-        if self.is_waited_for(index) {
-            self.measured_left -= 1;
-        }
-        if seen.status.is_complete() {
-            self.counts.ok += 1;
-        } else {
-            self.counts.failed += 1;
-        }
+        let slot = &mut self.slots[index];
+        self.open -= 1;
+        self.shared.settled(slot.ask, seen.status.is_complete());
         let end_s = seen.end_s.unwrap_or(seen.intended_s);
-        let conversation = self.conversation(index, &seen);
-        if !self.asks[index].keep_text {
+        let asked_s = seen.retry_after_s.filter(|_| seen.status.is_refusal());
+        let conversation = slot.conversation(&seen);
+        if !slot.ask.keep_text {
             seen.text = String::new();
         }
+        let followers = std::mem::take(&mut slot.followers);
+        let status = seen.status;
+        slot.seen = Some(seen);
+        self.hand_on(idle, &followers);
         let mut unsent = Vec::new();
-        for follower in std::mem::take(&mut self.slots[index].followers) {
-            let ask = &self.asks[follower];
-            let pause_s = match seen.retry_after_s {
-                Some(asked_s) if seen.status.is_refusal() => ask.start_s.max(asked_s),
-                _ => ask.start_s,
-            };
-            self.slots[follower].intended_s = end_s + pause_s;
+        for follower in followers {
+            let slot = &mut self.slots[follower];
+            slot.intended_s = end_s + slot.ask.start_s.max(asked_s.unwrap_or(0.0));
             if self.is_ending {
                 unsent.push((follower, RequestStatus::NotSentLate, None));
                 continue;
             }
-            if ask.continues {
+            if slot.ask.continues {
                 let Some(conversation) = &conversation else {
-                    let said = format!("the turn before it ended with `{}`", seen.status);
+                    let said = format!("the turn before it ended with `{status}`");
                     unsent.push((follower, RequestStatus::NotSentLate, Some(said)));
                     continue;
                 };
-                self.slots[follower].before = Arc::clone(conversation);
-                self.prepare(follower);
+                slot.carry_on(conversation, self.bodies);
             }
-            let ns = nanoseconds(end_s + pause_s);
+            let ns = nanoseconds(slot.intended_s);
             self.due.push(Reverse((ns, follower)));
         }
-        self.slots[index].seen = Some(seen);
         unsent
     }
 
-    /// What was said up to the end of an ask; none when it failed or nobody carries it on.
-    fn conversation(&mut self, index: usize, seen: &Observed) -> Option<Arc<Conversation>> {
-        let slot = &mut self.slots[index];
-        let text = slot.text.take()?;
-        seen.status.is_complete().then(|| {
-            let before = std::mem::take(&mut slot.before);
-            Arc::new(before.after(&text, &self.asks[index], seen))
-        })
-    }
-
-    fn is_drained(&self, exchange: &Exchange) -> bool {
-        let Some(limit_s) = exchange.limits.drain_timeout_s else {
-            return false;
-        };
-        let over = |from_s: f64| exchange.clock.now() - from_s > limit_s;
-        self.measured_unsent == 0 && self.drains_from_s.is_some_and(over)
+    /// Leaves a connection to what comes next.
+    fn hand_on(&mut self, idle: Option<Connection>, followers: &[usize]) {
+        match (self.connections, followers.first()) {
+            (Connections::StickySession, Some(&next)) => self.slots[next].connection = idle,
+            (Connections::StickySession, None) | (Connections::Fresh, _) => {}
+            (Connections::Reuse, _) => self.idle.extend(idle),
+        }
     }
 
     /// Sends nothing more and cancels what is in flight.
@@ -362,7 +310,7 @@ impl<'a> Driver<'a> {
         let queued = std::mem::take(&mut self.queue);
         let due = due.into_iter().rev().map(|Reverse((_, index))| index);
         for index in queued.into_iter().chain(due) {
-            self.not_sent(exchange, index, RequestStatus::NotSentLate, None);
+            self.not_sent(exchange.clock, index, RequestStatus::NotSentLate, None);
         }
     }
 }

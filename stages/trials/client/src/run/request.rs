@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sbt_schemas::RequestStatus;
 
+use super::shared::Place;
 use crate::Observed;
 use crate::answer::Expected;
 use crate::clock::span;
@@ -12,7 +13,7 @@ use crate::guard::Guard;
 
 /// A request that is to be sent at once.
 pub(super) struct Request {
-    pub(super) ask: usize,
+    pub(super) slot: usize,
     pub(super) intended_s: f64,
     pub(super) dispatched_s: f64,
     pub(super) in_flight: u64,
@@ -20,13 +21,15 @@ pub(super) struct Request {
     pub(super) expected: Expected,
     pub(super) idle: Option<Connection>,
     pub(super) guard: Guard,
+    pub(super) place: Place,
 }
 
 /// A request that has ended.
 pub(super) struct Ended {
-    pub(super) ask: usize,
+    pub(super) slot: usize,
     pub(super) seen: Observed,
     pub(super) idle: Option<Connection>,
+    pub(super) place: Place,
 }
 
 /// Sends it, again where the limits allow it; the last attempt is what is seen.
@@ -56,9 +59,10 @@ pub(super) async fn serve(exchange: Arc<Exchange>, mut request: Request) -> Ende
             seen.status = RequestStatus::CancelledByClient;
         }
         return Ended {
-            ask: request.ask,
+            slot: request.slot,
             seen,
             idle,
+            place: request.place,
         };
     }
 }

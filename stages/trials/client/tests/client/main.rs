@@ -5,10 +5,13 @@
     reason = "a test may stop and may say why it skips"
 )]
 
+mod connections;
 mod encrypted;
 mod faults;
 mod mock;
 mod probing;
 mod recorded;
 mod schedule;
+mod shards;
 mod support;
+mod wire;

@@ -64,6 +64,26 @@ impl Mock {
         Self::start(move |_| steps.clone())
     }
 
+    /// Answers each connection alike, and reads nothing.
+    pub(crate) fn unread(steps: Vec<Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let mut open = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                for step in &steps {
+                    if let Step::Send(bytes) = step {
+                        stream.write_all(bytes).unwrap();
+                    }
+                }
+                open.push(stream);
+            }
+        });
+        let received = Arc::default();
+        Self { address, received }
+    }
+
     pub(crate) fn target(&self) -> Target {
         let mut target = Target::parse(&format!("http://{}/v1", self.address)).unwrap();
         target.model = "mock".to_owned();

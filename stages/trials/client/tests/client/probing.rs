@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use sbt_client::side::{Side, SideError, TokenizeForm};
-use sbt_client::{Api, Features, Limits, Vocabulary, probe};
+use sbt_client::{Api, Ask, Features, Limits, PromptForm, Vocabulary, probe, run};
 use sbt_schemas::RequestStatus;
 use serde_json::{Value, json};
 
 use crate::mock::{Mock, Received, Step, done, event, finish, good, head, last, plain, token};
+use crate::support::{FEATURES, Patient, ask};
 
 const ALL: Features = Features {
     include_usage: true,
@@ -24,7 +25,10 @@ fn counting(request: &Received) -> Vec<Step> {
             let said = messages.iter().map(|m| words(&m["content"])).sum();
             (said, 10 + 4 * (messages.len() / 2))
         }
-        None => (words(&request.body["prompt"]), 1),
+        None => match request.body["prompt"].as_array() {
+            Some(tokens) => (tokens.len(), 0),
+            None => (words(&request.body["prompt"]), 1),
+        },
     };
     let tokens = request.body["max_tokens"].as_u64().unwrap();
     let usage = json!({"choices": [], "usage": {
@@ -38,7 +42,8 @@ fn counting(request: &Received) -> Vec<Step> {
 
 fn probed(mock: &Mock) -> Result<sbt_client::Probe, sbt_client::ProbeFailure> {
     let limits = Limits::default();
-    probe(&mock.target(), ALL, &Vocabulary::default(), None, &limits)
+    let words = Vocabulary::default();
+    probe(&mock.target(), ALL, &words, None, PromptForm::Text, &limits)
 }
 
 #[test]
@@ -125,10 +130,91 @@ fn words_that_the_server_splits_are_dropped() {
     });
     let (limits, all) = (Limits::default(), Vocabulary::default());
     let form = Some(TokenizeForm::Llamacpp);
-    let probe = probe(&mock.target(), ALL, &all, form, &limits).unwrap();
+    let probe = probe(&mock.target(), ALL, &all, form, PromptForm::Text, &limits).unwrap();
     let words = &probe.vocabulary.words;
     assert_eq!(words.len(), all.words.len() - 1);
     assert!(!words.iter().any(|w| w == "government"));
+}
+
+/// Tokens of a server on which `government` is two, and `a` is 7.
+fn tokenized(text: &str) -> Vec<u64> {
+    let mut tokens = Vec::new();
+    for word in text.split_whitespace() {
+        tokens.push(word.bytes().fold(0, |id, byte| 31 * id + u64::from(byte)) % 100_000);
+        if word == "government" {
+            tokens.push(1);
+        }
+    }
+    tokens
+}
+
+fn tokenizing() -> Mock {
+    Mock::start(|request| {
+        if !request.head.contains("/tokenize") {
+            return counting(request);
+        }
+        let tokens = tokenized(request.body["content"].as_str().unwrap());
+        plain("200 OK", "", &json!({ "tokens": tokens }).to_string())
+    })
+}
+
+#[test]
+fn prompts_of_tokens_have_the_length_asked_for() {
+    let mock = tokenizing();
+    let mut target = mock.target();
+    target.api = Api::Completions;
+    let (limits, all) = (Limits::default(), Vocabulary::default());
+    let tokenize = Some(TokenizeForm::Llamacpp);
+    let probe = probe(&target, ALL, &all, tokenize, PromptForm::TokenIds, &limits).unwrap();
+    let vocabulary = &probe.vocabulary;
+    assert_eq!((probe.is_exact, vocabulary.frame_tokens), (Some(true), 0));
+    assert!(!vocabulary.words.iter().any(|word| word == "government"));
+    let of_word: Vec<u64> = vocabulary
+        .words
+        .iter()
+        .flat_map(|word| tokenized(word))
+        .collect();
+    assert_eq!(vocabulary.ids, of_word);
+    let ask = Ask {
+        prompt_tokens: 1000,
+        ..ask(0.0)
+    };
+    let seen = run(&target, FEATURES, vocabulary, &[ask], &limits, &Patient).unwrap();
+    assert_eq!(seen.requests[0].status, RequestStatus::Ok);
+    assert_eq!(seen.requests[0].prompt_tokens, Some(1000));
+    let sent = mock.received().pop().unwrap();
+    let sent = sent.body["prompt"].as_array().unwrap().clone();
+    assert_eq!(sent.len(), 1000);
+    assert!(
+        sent.iter()
+            .all(|id| of_word.contains(&id.as_u64().unwrap()))
+    );
+}
+
+#[test]
+fn prompts_of_tokens_need_a_tokenizer_completions_and_no_conversation() {
+    let limits = Limits::default();
+    let all = Vocabulary::default();
+    let (mock, form) = (tokenizing(), PromptForm::TokenIds);
+    let failure = |tokenize| probe(&mock.target(), ALL, &all, tokenize, form, &limits).unwrap_err();
+    let said = failure(None).evidence;
+    assert!(said.contains("no /tokenize"), "{said}");
+    let said = failure(Some(TokenizeForm::Llamacpp)).evidence;
+    assert!(said.contains("`completions`"), "{said}");
+    let said = failure(Some(TokenizeForm::Vllm)).evidence;
+    assert!(said.contains("/tokenize"), "{said}");
+    let ids = (0..).take(all.words.len()).collect();
+    let vocabulary = Vocabulary { ids, ..all };
+    let mut target = mock.target();
+    target.api = Api::Completions;
+    let turn = Ask {
+        after: Some(0),
+        continues: true,
+        ..ask(0.0)
+    };
+    let asks = [ask(0.0), turn];
+    let error = run(&target, FEATURES, &vocabulary, &asks, &limits, &Patient).unwrap_err();
+    assert!(error.to_string().contains("no conversation"), "{error}");
 }
 
 #[test]
@@ -161,7 +247,15 @@ fn failure_carries_status_and_the_server_s_words() {
     }
     let unknown = sbt_client::Target::parse("http://no-such-host.invalid").unwrap();
     let vocabulary = Vocabulary::default();
-    let failure = probe(&unknown, ALL, &vocabulary, None, &Limits::default()).unwrap_err();
+    let failure = probe(
+        &unknown,
+        ALL,
+        &vocabulary,
+        None,
+        PromptForm::Text,
+        &Limits::default(),
+    )
+    .unwrap_err();
     assert_eq!(failure.status, RequestStatus::Dns);
 }
 

@@ -1,5 +1,6 @@
 //! The schedule is kept: order, limits, followers, conversations, ends.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sbt_client::{
@@ -148,18 +149,59 @@ fn follower_starts_after_the_end_and_its_pause() {
 
 #[test]
 fn pause_that_a_refusal_asks_for_is_kept_by_the_next() {
-    let mock = Mock::start(|request| match request.number {
-        0 => plain("503 Service Unavailable", "retry-after: 0.2\r\n", "busy"),
-        _ => good(4),
-    });
-    let seen = run_all(
-        &mock.target(),
-        &[ask(0.0), after(0, 0.0, false)],
-        &Limits::default(),
-    );
-    assert_eq!(statuses(&seen), [Http5xx, Ok]);
-    let end_s = seen.requests[0].end_s.unwrap();
-    assert_eq!(seen.requests[1].intended_s, end_s + 0.2);
+    const DATED: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    for (date, asked, pause_s) in [
+        ("", "0.2", 0.2),
+        (DATED, "Sun, 06 Nov 1994 08:49:38 GMT", 1.0),
+        (DATED, "Sun, 06 Nov 1994 08:49:30 GMT", 0.0),
+    ] {
+        let headers = format!("{date}retry-after: {asked}\r\n");
+        let mock = Mock::start(move |request| match request.number {
+            0 => plain("503 Service Unavailable", &headers, "busy"),
+            _ => good(4),
+        });
+        let asks = [ask(0.0), after(0, 0.0, false)];
+        let seen = run_all(&mock.target(), &asks, &Limits::default());
+        assert_eq!(statuses(&seen), [Http5xx, Ok]);
+        assert_eq!(seen.requests[0].retry_after_s, Some(pause_s), "{asked}");
+        let end_s = seen.requests[0].end_s.unwrap();
+        assert_eq!(seen.requests[1].intended_s, end_s + pause_s);
+    }
+    // without a date of its own the answer's other date says nothing
+    let headers = "retry-after: Sun, 06 Nov 1994 08:49:38 GMT\r\n";
+    let mock = Mock::always(plain("503 Service Unavailable", headers, "busy"));
+    let one = run_one(&mock.target(), &Limits::default());
+    assert_eq!(one.retry_after_s, None);
+    assert!(!one.warnings.contains(&Warning::RetryAfter));
+}
+
+/// Keeps the longest silence that it was told of, and ends the run at one of 1 s.
+struct Listener(Mutex<f64>);
+
+impl Observer for Listener {
+    fn progress(&self, counts: Counts) {
+        let mut longest_s = self.0.lock().unwrap();
+        *longest_s = longest_s.max(counts.silent_s);
+    }
+
+    fn stop(&self) -> bool {
+        *self.0.lock().unwrap() >= 1.0
+    }
+}
+
+#[test]
+fn silence_is_told_while_requests_wait_and_not_between_them() {
+    let silence_s = |mock: &Mock, asks: &[Ask]| {
+        let listener = Listener(Mutex::new(0.0));
+        let (words, limits) = (Vocabulary::default(), Limits::default());
+        run(&mock.target(), FEATURES, &words, asks, &limits, &listener).unwrap();
+        listener.0.into_inner().unwrap()
+    };
+    let hung = Mock::always(vec![head(), token("a"), Step::Hang]);
+    assert!(silence_s(&hung, &[ask(0.0), ask(0.2)]) >= 1.0);
+    let good = Mock::always(good(4));
+    // the pause between them is none
+    assert!(silence_s(&good, &[ask(0.0), ask(1.5)]) < 1.0);
 }
 
 #[test]
@@ -270,12 +312,16 @@ impl Observer for Stopper {
 
 #[test]
 fn stop_accounts_for_every_ask() {
-    let mock = Mock::start(|request| match request.number {
-        0 => good(4),
+    let mock = Mock::start(|request| match request.body["max_tokens"].as_u64() {
+        Some(4) => good(4),
         _ => vec![head(), Step::Hang],
     });
+    let hangs = Ask {
+        output_tokens: 5,
+        ..ask(0.0)
+    };
     // a chain long enough to overflow a stack that recursed over it
-    let mut asks = vec![ask(0.0), ask(0.01), ask(60.0)];
+    let mut asks = vec![ask(0.0), hangs, ask(60.0)];
     asks.extend((2..20_000).map(|before| after(before, 0.0, false)));
     let vocabulary = Vocabulary::default();
     let limits = Limits::default();
