@@ -13,6 +13,7 @@ mod catalogue;
 mod client;
 mod cuda_graphs;
 mod emission;
+mod emitted;
 mod engine;
 mod engine_config;
 mod factor;
@@ -31,6 +32,8 @@ mod sglang;
 mod simulation;
 mod state;
 mod step_time;
+mod streaming;
+mod streams;
 
 pub use client::Client;
 pub use emission::Emission;
