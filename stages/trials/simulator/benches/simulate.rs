@@ -1,4 +1,18 @@
-//! Trials per second of one core: `cargo bench -p sbt-simulator`.
+//! CPU time of one trial: `cargo bench -p sbt-simulator --bench simulate`.
+//!
+//! On one of two busy shared cores; before: a look at every request in every step.
+//!
+//! | workload | before | now |
+//! |---|---|---|
+//! | 300 short chats | 584 µs | 105 to 126 µs |
+//! | 300 x (512 to 128), 64 at once | 891 µs | 68 µs |
+//! | 512 x (1024 to 512), 128 at once | 8.69 ms | 0.13 ms |
+//! | 300 long chats, KV starved | 3.23 ms | 0.96 ms |
+//!
+//! Of the short chats' time (1,734 steps, two thirds of which a request comes or goes in) a tenth
+//! is the times of steps with prompts, 5 % those of pure decode, 7 % the search for the next
+//! longest context, 10 % the agenda; no other part has more than 6 %. Of the starved one's, two
+//! fifths are the KV blocks.
 #![expect(clippy::unwrap_used, reason = "a bench may stop")]
 
 use std::hint::black_box;

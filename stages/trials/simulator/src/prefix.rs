@@ -93,6 +93,11 @@ impl BlockKeys {
         self.numbers.shared[key as usize]
     }
 
+    /// Whether any content is.
+    pub(crate) fn any_is_shared(&self) -> bool {
+        self.numbers.any_shared
+    }
+
     /// Blocks of all requests.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
@@ -119,8 +124,9 @@ struct Numbers {
     slots: Vec<Slot>,
     filled: usize,
     next: u32,
-    /// By number, whether its content was met again.
+    /// By number, whether its content was met again; and whether any was.
     shared: Vec<bool>,
+    any_shared: bool,
     /// Numbers below `next` that are in use no more.
     free: Vec<u32>,
 }
@@ -146,6 +152,7 @@ impl Numbers {
             filled: 0,
             next: 0,
             shared: Vec::new(),
+            any_shared: false,
             free: Vec::new(),
         }
     }
@@ -165,6 +172,7 @@ impl Numbers {
         if self.slots[at].number != NONE {
             let number = self.slots[at].number;
             self.shared[number as usize] = true;
+            self.any_shared = true;
             return number;
         }
         let number = self.fresh();

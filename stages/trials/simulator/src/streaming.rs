@@ -103,9 +103,10 @@ impl Scheduler {
         Some(self.streams.contexts(step))
     }
 
-    /// Whether a step of the streams has tokens and a place for a request that waits.
+    /// Whether a step of the streams has tokens and a place for a request that waits. One that was
+    /// refused stays out, unless blocks that the step moves come to be found by it.
     fn may_admit(&self) -> bool {
-        !self.refused
+        (!self.refused || self.keys.any_is_shared())
             && !self.waiting.is_empty()
             && self.running.len() < self.limits.max_num_seqs
             && self.streams.count() < self.limits.token_budget

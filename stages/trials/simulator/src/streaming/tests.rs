@@ -42,38 +42,71 @@ fn configs() -> impl Strategy<Value = EngineConfig> {
     )
 }
 
-/// Sessions, equal starts, equal times; ids of blocks are chained, as [`Request`] says.
-fn requests() -> impl Strategy<Value = Vec<Request>> {
-    let lengths = (1_u32..900, prop_oneof![1_u32..4, 1_u32..300]);
-    let place = (0_u32..60, 0_u64..6, prop::option::weighted(0.3, 0_usize..8));
-    let one = (lengths, place, any::<bool>(), 0_u64..60);
-    prop::collection::vec(one, 1..60).prop_map(|rows| {
-        let row = |(index, row)| {
-            let ((prompt, output), (tick, group, back), continues, shared): (
-                (u32, u32),
-                (u32, u64, Option<usize>),
-                bool,
-                u64,
-            ) = row;
-            let own = 1000 * (index as u64 + 10);
-            let ids = |block| if block < shared { group * 100 } else { own } + block;
-            Request {
-                start_s: f64::from(tick) * 0.05,
-                after: back
-                    .filter(|back| *back < index)
-                    .map(|back| index - back - 1),
-                continues,
-                prompt_tokens: prompt,
-                output_tokens: output,
-                block_ids: if group == 0 {
-                    Vec::new()
-                } else {
-                    (0..70).map(ids).collect()
-                },
-                block_tokens: if group % 2 == 0 { 16 } else { 24 },
+/// A request as the tests draw it.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    prompt: u32,
+    output: u32,
+    tick: u32,
+    /// Requests of one group share their first blocks.
+    group: u64,
+    shared: u64,
+    /// How far before it the turn stands that it follows.
+    back: Option<usize>,
+    continues: bool,
+}
+
+impl Asked {
+    /// Ids of blocks are chained, as [`Request`] says.
+    fn request(self, index: usize) -> Request {
+        let own = 1000 * (index as u64 + 10);
+        let start = |block| {
+            if block < self.shared {
+                self.group * 100
+            } else {
+                own
             }
         };
-        rows.into_iter().enumerate().map(row).collect()
+        let ids = (0..70).map(|block| start(block) + block);
+        Request {
+            start_s: f64::from(self.tick) * 0.05,
+            after: self
+                .back
+                .filter(|back| *back < index)
+                .map(|back| index - back - 1),
+            continues: self.continues,
+            prompt_tokens: self.prompt,
+            output_tokens: self.output,
+            block_ids: if self.group == 0 {
+                Vec::new()
+            } else {
+                ids.collect()
+            },
+            block_tokens: if self.group.is_multiple_of(2) { 16 } else { 24 },
+        }
+    }
+}
+
+/// Sessions, equal starts, equal times.
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let lengths = (1_u32..900, prop_oneof![1_u32..4, 1_u32..300]);
+    let sharing = (0_u64..6, 0_u64..60);
+    let turn = (prop::option::weighted(0.3, 0_usize..8), any::<bool>());
+    let one = (lengths, 0_u32..60, sharing, turn);
+    let one = one.prop_map(
+        |((prompt, output), tick, (group, shared), (back, continues))| Asked {
+            prompt,
+            output,
+            tick,
+            group,
+            shared,
+            back,
+            continues,
+        },
+    );
+    prop::collection::vec(one, 1..60).prop_map(|asked| {
+        let asked = asked.into_iter().enumerate();
+        asked.map(|(index, asked)| asked.request(index)).collect()
     })
 }
 
@@ -101,7 +134,7 @@ fn both(config: &EngineConfig, requests: &[Request], client: &Client) -> (Run, R
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn streams_give_what_a_look_at_every_request_gives(config in configs(), requests in requests(), client in clients()) {
