@@ -168,8 +168,12 @@ impl Scheduler {
         batch.clear();
         match (self.config.scheduler, self.pace) {
             (SchedulerKind::Sglang, _) => self.schedule_prompts_first(now, batch),
-            (_, Pace::EachToken) => self.schedule_decodes_first(now, batch),
-            (_, Pace::Streams) => self.schedule_streams(now, batch, executing),
+            (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, Pace::EachToken) => {
+                self.schedule_decodes_first(now, batch);
+            }
+            (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, Pace::Streams) => {
+                self.schedule_streams(now, batch, executing);
+            }
         }
         self.scheduled += u32::from(batch.load.sequences > 0);
         self.start_streams(batch);
