@@ -6,6 +6,7 @@
 //! equal results on every machine.
 
 mod admission;
+mod allocation;
 mod balancer;
 mod batch;
 mod blocks;
