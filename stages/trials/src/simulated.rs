@@ -126,7 +126,7 @@ impl Simulated {
             }
         };
         let run = server.simulate(&requests(draw, spec.rate_scale), &client(&protocol.client));
-        Ok(self.served(key, spec, draw, protocol, &server, run))
+        Ok(self.served(key, spec, draw, protocol, &server, &run))
     }
 
     /// E2E of the finished requests, s, without some factors; none when the server does not come
@@ -194,7 +194,7 @@ impl Simulated {
         draw: &Draw,
         protocol: &Protocol,
         server: &Server,
-        run: Run,
+        run: &Run,
     ) -> Trial {
         let identity = self.named(key, spec);
         let memory = server.memory();
@@ -207,9 +207,10 @@ impl Simulated {
         };
         let intended = run.requests.iter().map(|served| served.intended_s);
         let phases = phases(intended, protocol.warmup_requests);
-        let served = draw.rows.iter().zip(run.requests).zip(phases);
-        let requests = served.map(|((row, served), phase)| RequestRow {
+        let served = draw.rows.iter().zip(&run.requests).zip(phases).enumerate();
+        let requests = served.map(|(index, ((row, served), phase))| RequestRow {
             phase,
+            itl_s: run.itl_s(index),
             ..request_row(&identity, row, served)
         });
         let requests: Vec<RequestRow> = requests.collect();
@@ -316,7 +317,7 @@ fn client(limits: &ClientLimits) -> Client {
     }
 }
 
-fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRow {
+fn request_row(trial: &Identity, row: &WorkloadRow, served: &Served) -> RequestRow {
     let since = |start: Option<f64>, time: Option<f64>| Some(time? - start?);
     let intended = Some(served.intended_s);
     let ok = served.status == RequestStatus::Ok;
@@ -345,7 +346,6 @@ fn request_row(trial: &Identity, row: &WorkloadRow, served: Served) -> RequestRo
         retry_s: served.retry_s,
         network_s: served.network_s,
         preemptions: Some(served.preemptions),
-        itl_s: served.itl_s,
         ..unsent(trial, row, Provenance::Simulated)
     }
 }

@@ -1,5 +1,5 @@
 use crate::batch::Batch;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Pace, Scheduler};
 use crate::state::Phase;
 
 /// A waiting request that is let in.
@@ -19,6 +19,9 @@ impl Scheduler {
             let Some(&request) = self.waiting.front() else {
                 return;
             };
+            if self.refused {
+                return;
+            }
             let hits = self.cached_blocks(request);
             let found = hits * self.limits.block_size;
             let sequence = self.sequences[request as usize];
@@ -42,8 +45,13 @@ impl Scheduler {
         let found = hits * self.limits.block_size;
         self.waiting.pop_front();
         self.running.push(request);
+        if self.pace == Pace::Streams {
+            self.apart.push(request);
+        }
+        self.admissions += 1;
         let sequence = &mut self.sequences[request as usize];
         sequence.phase = Phase::Running;
+        sequence.admission = self.admissions;
         sequence.computed = found;
         if sequence.scheduled_s.is_nan() {
             sequence.scheduled_s = now;
@@ -58,7 +66,7 @@ impl Scheduler {
     /// Blocks at the start of a waiting request whose content is cached; at least the last token
     /// is always computed.
     pub(crate) fn cached_blocks(&self, request: u32) -> u32 {
-        if !self.config.enable_prefix_caching {
+        if !self.config.enable_prefix_caching || self.pool.is_counted() {
             return 0;
         }
         let most = (self.sequences[request as usize].target() - 1) / self.limits.block_size;
@@ -90,12 +98,15 @@ impl Scheduler {
             let needed = tokens.div_ceil(size).saturating_sub(hits);
             needed + revived + reserve <= self.pool.free()
         };
-        let reserved = !self.config.scheduler_reserve_full_isl || fits(sequence.target());
-        if !reserved || !fits(hits * size + tokens) {
+        if self.config.scheduler_reserve_full_isl && !fits(sequence.target()) {
+            self.refused = self.pace == Pace::Streams;
             return false;
         }
-        let start = self.keys.start(request as usize);
+        if !fits(hits * size + tokens) {
+            return false;
+        }
         for block in 0..hits as usize {
+            let start = self.keys.start(request as usize);
             let key = self.keys.key(request as usize, block);
             let found = self.pool.find(key).expect("looked up in this step");
             self.pool.share(found);

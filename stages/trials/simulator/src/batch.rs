@@ -1,6 +1,8 @@
 /// What one engine step works on.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
+    /// Requests that are looked at one by one, in the order in which they run. What streams
+    /// besides is in the load alone.
     pub(crate) entries: Vec<Entry>,
     pub(crate) load: Load,
 }
@@ -9,6 +11,8 @@ pub(crate) struct Batch {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) request: u32,
+    /// Admission of the request, in order.
+    pub(crate) admission: u32,
     /// Attempt and preemptions of the request when it was scheduled: what has changed since makes
     /// the step's token stale.
     pub(crate) attempt: u32,
@@ -55,6 +59,16 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.load = Load::default();
+    }
+
+    /// Adds requests that decode, counted together.
+    pub(crate) fn add_decodes(&mut self, count: u32, context_sum: f64, context_max: f64) {
+        let load = &mut self.load;
+        load.tokens += count;
+        load.sequences += count;
+        load.decodes += count;
+        load.context_sum += context_sum;
+        load.context_max = load.context_max.max(context_max);
     }
 
     /// Adds `tokens` new tokens of a request that has `computed` behind it.

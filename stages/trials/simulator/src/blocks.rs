@@ -1,13 +1,17 @@
 /// No block, no content.
 pub(crate) const NONE: u32 = u32::MAX;
 
+/// Anchors of the two parts of the free list: blocks never used so far stand between them.
+const FRONT: u32 = 0;
+const BACK: u32 = 1;
+
 /// The KV blocks: a free list in order of last use, and which blocks hold which content.
 ///
 /// Follows `block_pool.py` of vLLM 0.33: a block is taken from the front of the list and loses its
 /// content then; a freed block goes to the back when its content is known, to the front when not.
 /// Equal contents are not merged: of the blocks that hold one, the first known is found.
 pub(crate) struct BlockPool {
-    /// Neighbours in the free list; the last entry is the list's own anchor.
+    /// Neighbours in the free list: the anchors, then the blocks used so far.
     next: Vec<u32>,
     previous: Vec<u32>,
     references: Vec<u32>,
@@ -20,26 +24,48 @@ pub(crate) struct BlockPool {
     free: u32,
     usable: u32,
     caching: bool,
+    counted: bool,
 }
 
 impl BlockPool {
     /// A pool of `usable` blocks for contents numbered below `contents`.
     pub(crate) fn new(usable: u32, contents: usize, caching: bool) -> Self {
-        let nodes = usable + 1;
-        let blocks = usable as usize;
         Self {
-            next: (0..nodes).map(|i| (i + 1) % nodes).collect(),
-            previous: (0..nodes).map(|i| (i + nodes - 1) % nodes).collect(),
-            references: vec![0; blocks],
-            content: vec![NONE; blocks],
+            next: vec![FRONT, BACK],
+            previous: vec![FRONT, BACK],
+            references: Vec::new(),
+            content: Vec::new(),
             first: vec![NONE; contents],
             last: vec![NONE; contents],
-            older: vec![NONE; blocks],
-            newer: vec![NONE; blocks],
+            older: Vec::new(),
+            newer: Vec::new(),
             free: usable,
             usable,
             caching,
+            counted: false,
         }
+    }
+
+    /// A pool that knows how many blocks are in use, not which.
+    pub(crate) fn counted(usable: u32) -> Self {
+        Self {
+            counted: true,
+            ..Self::new(usable, 0, false)
+        }
+    }
+
+    pub(crate) fn is_counted(&self) -> bool {
+        self.counted
+    }
+
+    /// Takes blocks of a counted pool.
+    pub(crate) fn take_any(&mut self, count: u32) {
+        self.free -= count;
+    }
+
+    /// Gives blocks of a counted pool back.
+    pub(crate) fn release_any(&mut self, count: u32) {
+        self.free += count;
     }
 
     /// Blocks that nobody uses.
@@ -49,7 +75,12 @@ impl BlockPool {
 
     /// Share of the blocks in use.
     pub(crate) fn usage(&self) -> f64 {
-        1.0 - f64::from(self.free) / f64::from(self.usable)
+        self.usage_at(self.free)
+    }
+
+    /// Share of the blocks in use when so many are free.
+    pub(crate) fn usage_at(&self, free: u32) -> f64 {
+        1.0 - f64::from(free) / f64::from(self.usable)
     }
 
     /// Block that holds a content, if any.
@@ -71,13 +102,35 @@ impl BlockPool {
         self.references[block as usize] += 1;
     }
 
-    /// Takes the block that was not used for the longest time.
-    pub(crate) fn take(&mut self) -> u32 {
+    /// Takes the block that was not used for the longest time. True: what it held is found in
+    /// another block now.
+    pub(crate) fn take(&mut self) -> (u32, bool) {
         debug_assert!(self.free > 0, "callers ask for what is free");
-        let block = self.next[self.usable as usize];
+        let front = self.next[FRONT as usize];
+        if front == FRONT && (self.references.len() as u32) < self.usable {
+            return (self.take_unused(), false);
+        }
+        let node = if front == FRONT {
+            self.next[BACK as usize]
+        } else {
+            front
+        };
+        let block = node - 2;
         self.unlink(block);
-        self.forget(block);
         self.references[block as usize] = 1;
+        (block, self.forget(block))
+    }
+
+    fn take_unused(&mut self) -> u32 {
+        let block = self.references.len() as u32;
+        self.references.push(1);
+        for of_block in [&mut self.content, &mut self.older, &mut self.newer] {
+            of_block.push(NONE);
+        }
+        for neighbours in [&mut self.next, &mut self.previous] {
+            neighbours.push(NONE);
+        }
+        self.free -= 1;
         block
     }
 
@@ -102,11 +155,10 @@ impl BlockPool {
         let references = &mut self.references[block as usize];
         *references -= 1;
         if *references == 0 {
-            let anchor = self.usable;
             if self.content[block as usize] == NONE {
-                self.link(block, anchor, self.next[anchor as usize]);
+                self.link(block, FRONT, self.next[FRONT as usize]);
             } else {
-                self.link(block, self.previous[anchor as usize], anchor);
+                self.link(block, self.previous[BACK as usize], BACK);
             }
         }
     }
@@ -121,15 +173,18 @@ impl BlockPool {
     pub(crate) fn reset(&mut self) -> bool {
         let unused = self.free == self.usable;
         if unused {
-            (0..self.usable).for_each(|block| self.forget(block));
+            for block in 0..self.references.len() as u32 {
+                self.forget(block);
+            }
         }
         unused
     }
 
-    fn forget(&mut self, block: u32) {
+    /// True: the content is found in another block now.
+    fn forget(&mut self, block: u32) -> bool {
         let content = std::mem::replace(&mut self.content[block as usize], NONE);
         if content == NONE {
-            return;
+            return false;
         }
         let (older, newer) = (self.older[block as usize], self.newer[block as usize]);
         if older == NONE {
@@ -142,18 +197,22 @@ impl BlockPool {
         } else {
             self.older[newer as usize] = older;
         }
+        older == NONE && newer != NONE
     }
 
+    /// Frees a block, between two nodes of the free list.
     fn link(&mut self, block: u32, before: u32, after: u32) {
-        self.next[before as usize] = block;
-        self.previous[block as usize] = before;
-        self.next[block as usize] = after;
-        self.previous[after as usize] = block;
+        let node = block + 2;
+        self.next[before as usize] = node;
+        self.previous[node as usize] = before;
+        self.next[node as usize] = after;
+        self.previous[after as usize] = node;
         self.free += 1;
     }
 
     fn unlink(&mut self, block: u32) {
-        let (before, after) = (self.previous[block as usize], self.next[block as usize]);
+        let node = block as usize + 2;
+        let (before, after) = (self.previous[node], self.next[node]);
         self.next[before as usize] = after;
         self.previous[after as usize] = before;
         self.free -= 1;
@@ -169,11 +228,11 @@ mod tests {
     #[test]
     fn known_content_is_found_until_its_block_is_taken() {
         let mut pool = BlockPool::new(2, 4, true);
-        let block = pool.take();
+        let block = pool.take().0;
         pool.remember(block, 3);
         pool.release(block);
         assert_eq!(pool.find(3), Some(block));
-        let other = pool.take();
+        let other = pool.take().0;
         assert_ne!(other, block, "the known block is the last to go");
         pool.take();
         assert_eq!(pool.find(3), None);
@@ -183,13 +242,13 @@ mod tests {
     fn equal_content_is_found_as_long_as_one_block_holds_it() {
         for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0], [2, 0, 1]] {
             let mut pool = BlockPool::new(3, 1, true);
-            let blocks = [pool.take(), pool.take(), pool.take()];
+            let blocks = [pool.take().0, pool.take().0, pool.take().0];
             blocks.iter().for_each(|block| pool.remember(*block, 0));
             let mut holders = blocks.to_vec();
             for i in order {
                 assert_eq!(pool.find(0), holders.first().copied(), "the first known");
                 pool.release(blocks[i]);
-                assert_eq!(pool.take(), blocks[i], "the only free one");
+                assert_eq!(pool.take().0, blocks[i], "the only free one");
                 holders.retain(|block| *block != blocks[i]);
             }
             assert_eq!(pool.find(0), None);
@@ -199,11 +258,11 @@ mod tests {
     #[test]
     fn block_of_unknown_content_is_the_first_to_go() {
         let mut pool = BlockPool::new(3, 1, true);
-        let (known, unknown) = (pool.take(), pool.take());
+        let (known, unknown) = (pool.take().0, pool.take().0);
         pool.remember(known, 0);
         pool.release(known);
         pool.release(unknown);
-        assert_eq!(pool.take(), unknown);
+        assert_eq!(pool.take().0, unknown);
     }
 
     proptest! {
@@ -213,7 +272,7 @@ mod tests {
             let mut held = Vec::new();
             for (i, op) in ops.into_iter().enumerate() {
                 match op {
-                    0 if pool.free() > 0 => held.push(pool.take()),
+                    0 if pool.free() > 0 => held.push(pool.take().0),
                     1 => if let Some(block) = held.pop() { pool.release(block) },
                     _ => if let Some(&block) = held.first() {
                         if pool.content[block as usize] == NONE {

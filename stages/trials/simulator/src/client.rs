@@ -29,6 +29,10 @@ pub(crate) enum Happening {
     Retried,
 }
 
+impl Happening {
+    const COUNT: usize = Self::Retried as usize + 1;
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scheduled {
     pub(crate) at_s: f64,
@@ -62,16 +66,22 @@ impl Ord for Scheduled {
 
 /// What is to happen, in order; equal times in order of their planning.
 pub(crate) struct Agenda {
-    heap: BinaryHeap<Scheduled>,
+    /// Each kind is mostly planned in order of time: what comes in order needs no heap.
+    in_order: [VecDeque<Scheduled>; Happening::COUNT],
+    others: BinaryHeap<Scheduled>,
+    next_s: Option<f64>,
     serial: u64,
 }
 
 impl Agenda {
     pub(crate) fn new(requests: &[Request]) -> Self {
         let mut agenda = Self {
-            heap: BinaryHeap::with_capacity(2 * requests.len() + 1),
+            in_order: Default::default(),
+            others: BinaryHeap::new(),
+            next_s: None,
             serial: 0,
         };
+        agenda.in_order[Happening::Intended as usize].reserve(requests.len());
         for (index, request) in requests.iter().enumerate() {
             if request.after.is_none() {
                 agenda.plan(request.start_s, index as u32, 0, Happening::Intended);
@@ -81,23 +91,44 @@ impl Agenda {
     }
 
     pub(crate) fn plan(&mut self, at_s: f64, request: u32, attempt: u32, what: Happening) {
-        self.heap.push(Scheduled {
+        let scheduled = Scheduled {
             at_s,
             serial: self.serial,
             request,
             attempt,
             what,
-        });
+        };
         self.serial += 1;
+        self.next_s = Some(self.next_s.map_or(at_s, |next| next.min(at_s)));
+        let in_order = &mut self.in_order[what as usize];
+        // The later is the lesser.
+        if in_order.back().is_none_or(|last| scheduled < *last) {
+            in_order.push_back(scheduled);
+        } else {
+            self.others.push(scheduled);
+        }
     }
 
     pub(crate) fn next_s(&self) -> Option<f64> {
-        self.heap.peek().map(|scheduled| scheduled.at_s)
+        self.next_s
+    }
+
+    fn next(&self) -> Option<&Scheduled> {
+        let in_order = self.in_order.iter().filter_map(VecDeque::front);
+        in_order.chain(self.others.peek()).max()
     }
 
     /// The next thing that happens.
     pub(crate) fn pop(&mut self) -> Option<Scheduled> {
-        self.heap.pop()
+        let next = *self.next()?;
+        let in_order = &mut self.in_order[next.what as usize];
+        if in_order.front() == Some(&next) {
+            in_order.pop_front();
+        } else {
+            self.others.pop();
+        }
+        self.next_s = self.next().map(|scheduled| scheduled.at_s);
+        Some(next)
     }
 }
 
@@ -139,5 +170,35 @@ impl Places {
             *free += 1;
         }
         next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn agenda_is_in_order_of_time_and_then_of_planning(plans in prop::collection::vec((0_u32..9, 0_usize..3, 0_usize..3), 0..80)) {
+            const KINDS: [Happening; 3] = [Happening::Intended, Happening::TimedOut, Happening::Retried];
+            let mut agenda = Agenda::new(&[]);
+            let mut all = Vec::new();
+            let mut seen = Vec::new();
+            for (number, (tick, kind, pops)) in plans.into_iter().enumerate() {
+                let after = seen.last().map_or(0, |(tick, _)| *tick);
+                agenda.plan(f64::from(after + tick), number as u32, 0, KINDS[kind]);
+                all.push((after + tick, number as u32));
+                for _ in 0..pops {
+                    seen.extend(agenda.pop().map(|s| (s.at_s as u32, s.request)));
+                }
+            }
+            while let Some(scheduled) = agenda.pop() {
+                seen.push((scheduled.at_s as u32, scheduled.request));
+            }
+            all.sort_unstable();
+            prop_assert_eq!(seen, all);
+        }
     }
 }

@@ -1,10 +1,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Load};
+use crate::emitted::Emitted;
 use crate::scheduler::Scheduler;
 use crate::state::Sequence;
-use crate::step_time::StepTime;
+use crate::step_time::{Decode, StepTime};
 
 /// Network and front end (HTTP, tokenizer) before the server's queue. Chosen: measured front ends
 /// take 1 to 15 ms; calibrate as client TTFT less server TTFT.
@@ -18,8 +19,11 @@ pub(crate) trait Outside {
     /// Lets the next thing happen.
     fn happen(&mut self, door: &mut impl Door);
 
-    /// Takes a token of a request.
-    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool);
+    /// A step starts, whose tokens come out then.
+    fn step(&mut self, _end_s: f64) {}
+
+    /// Takes a token of a request. Of requests that stream only the last token is handed over.
+    fn take(&mut self, door: &mut impl Door, request: u32, at_s: f64, last: bool);
 }
 
 /// Where requests come in.
@@ -35,6 +39,9 @@ pub(crate) trait Door {
 
     /// A request as the server sees it.
     fn sequence(&self, request: u32) -> &Sequence;
+
+    /// Tokens that came out in the attempt under way, as far as they are handed over.
+    fn emitted(&mut self, request: u32) -> &mut Emitted;
 }
 
 /// The engine's loop on a virtual clock.
@@ -47,7 +54,8 @@ pub(crate) struct Engine {
     spare: Vec<Batch>,
     now: f64,
     gpu_free_s: f64,
-    steps: u64,
+    /// Steps of pure decode by the number of requests, as far as they were met.
+    decodes: Vec<Option<Decode>>,
 }
 
 impl Engine {
@@ -60,13 +68,13 @@ impl Engine {
             spare: (0..=depth).map(|_| Batch::default()).collect(),
             now: 0.0,
             gpu_free_s: 0.0,
-            steps: 0,
+            decodes: Vec::new(),
         }
     }
 
     /// Steps started.
     pub(crate) fn steps(&self) -> u64 {
-        self.steps
+        u64::from(self.scheduler.scheduled)
     }
 
     /// When [`Self::advance`] has something to do: at the end of the step that executes; while
@@ -99,30 +107,84 @@ impl Engine {
         while outside.next_s().is_some_and(|next| next <= self.now) {
             outside.happen(&mut self.scheduler);
         }
-        while self.in_flight.len() < self.depth && self.start_step() {}
+        while self.in_flight.len() < self.depth && self.start_step(outside) {}
+        self.stream_on(outside);
         true
     }
 
+    /// Goes on as long as requests stream and nothing else happens: what [`Self::advance`] does
+    /// then, step by step, with the same sums in the same order.
+    fn stream_on(&mut self, outside: &mut impl Outside) {
+        let streams = self.scheduler.streams.count();
+        let alone = self
+            .in_flight
+            .iter()
+            .all(|(_, batch)| batch.entries.is_empty());
+        if streams == 0 || !alone || self.in_flight.len() < self.depth {
+            return;
+        }
+        let next_s = outside.next_s().unwrap_or(f64::INFINITY);
+        while let done_s = self.in_flight[0].0
+            && done_s < next_s
+            && let Some((sum, longest)) = self.scheduler.stream_on()
+        {
+            self.now = self.now.max(done_s);
+            let seconds = self.decode(streams).seconds(sum, longest);
+            self.gpu_free_s = self.now.max(self.gpu_free_s) + seconds;
+            outside.step(self.gpu_free_s);
+            for later in 1..self.depth {
+                self.in_flight[later - 1].0 = self.in_flight[later].0;
+            }
+            self.in_flight[self.depth - 1].0 = self.gpu_free_s;
+        }
+    }
+
     /// Schedules a step and queues it on the GPU. True when there was something to do.
-    fn start_step(&mut self) -> bool {
+    fn start_step(&mut self, outside: &mut impl Outside) -> bool {
         let mut batch = self.spare.pop().unwrap_or_default();
-        self.scheduler.schedule(self.now, &mut batch);
-        if batch.entries.is_empty() {
+        let executing = self.in_flight.back_mut().map(|(_, batch)| batch);
+        self.scheduler.schedule(self.now, &mut batch, executing);
+        if batch.load.sequences == 0 {
             self.spare.push(batch);
             return false;
         }
         let start_s = self.now.max(self.gpu_free_s);
-        self.gpu_free_s = start_s + self.step_time.seconds(&batch.load);
+        self.gpu_free_s = start_s + self.seconds(&batch.load);
         self.in_flight.push_back((self.gpu_free_s, batch));
-        self.steps += 1;
+        outside.step(self.gpu_free_s);
         true
     }
 
+    fn seconds(&mut self, load: &Load) -> f64 {
+        if !load.pure_decode() {
+            return self.step_time.seconds(load);
+        }
+        let decode = self.decode(load.decodes);
+        decode.seconds(load.context_sum, load.context_max)
+    }
+
+    fn decode(&mut self, requests: u32) -> &Decode {
+        let index = requests as usize;
+        if self.decodes.len() <= index {
+            self.decodes.resize(index + 1, None);
+        }
+        self.decodes[index].get_or_insert_with(|| self.step_time.decode(requests))
+    }
+
     fn finish_step(&mut self, batch: &Batch, outside: &mut impl Outside) {
+        let step = self.scheduler.results_come();
         for entry in &batch.entries {
-            if let Some(last) = self.scheduler.deliver(entry) {
-                outside.take(&self.scheduler, entry.request, self.now, last);
+            self.finish_streams(step, entry.admission, outside);
+            if let Some(last) = self.scheduler.deliver(entry, step) {
+                outside.take(&mut self.scheduler, entry.request, self.now, last);
             }
+        }
+        self.finish_streams(step, u32::MAX, outside);
+    }
+
+    fn finish_streams(&mut self, step: u32, before: u32, outside: &mut impl Outside) {
+        while let Some(request) = self.scheduler.finish_stream(step, before) {
+            outside.take(&mut self.scheduler, request, self.now, true);
         }
     }
 }

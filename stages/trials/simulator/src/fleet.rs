@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use crate::balancer::Balancer;
 use crate::batch::{Batch, Load};
+use crate::emitted::Emitted;
 use crate::engine::{Door, Outside};
 use crate::scheduler::Scheduler;
 use crate::state::Sequence;
@@ -21,13 +22,14 @@ pub(crate) struct Fleet {
     step_time: Arc<StepTime>,
     depth: usize,
     now: f64,
-    steps: u64,
+    steps: u32,
 }
 
 /// Engines that step together.
 struct Lane {
     engines: Vec<usize>,
-    in_flight: VecDeque<(f64, Vec<Batch>)>,
+    /// End, number and batches of each step.
+    in_flight: VecDeque<(f64, u32, Vec<Batch>)>,
     gpu_free_s: f64,
 }
 
@@ -63,7 +65,7 @@ impl Fleet {
 
     /// Steps started; those that engines take together count once.
     pub(crate) fn steps(&self) -> u64 {
-        self.steps
+        u64::from(self.steps)
     }
 
     /// Goes on until nothing will ever happen.
@@ -88,7 +90,9 @@ impl Fleet {
             for lane in 0..self.lanes.len() {
                 // A step under way is not joined by another until its results are in.
                 if Some(lane) == finished || self.lanes[lane].in_flight.is_empty() {
-                    while self.lanes[lane].in_flight.len() < self.depth && self.start_step(lane) {}
+                    while self.lanes[lane].in_flight.len() < self.depth
+                        && self.start_step(lane, outside)
+                    {}
                 }
             }
         }
@@ -102,14 +106,14 @@ impl Fleet {
     }
 
     /// True when there was something to do.
-    fn start_step(&mut self, lane: usize) -> bool {
+    fn start_step(&mut self, lane: usize, outside: &mut impl Outside) -> bool {
         let lane = &mut self.lanes[lane];
         let batches: Vec<Batch> = lane
             .engines
             .iter()
             .map(|engine| {
                 let mut batch = Batch::default();
-                self.engines[*engine].schedule(self.now, &mut batch);
+                self.engines[*engine].schedule(self.now, &mut batch, None);
                 batch
             })
             .collect();
@@ -122,19 +126,21 @@ impl Fleet {
             together => self.step_time.seconds_together(together),
         };
         lane.gpu_free_s = self.now.max(lane.gpu_free_s) + seconds;
-        lane.in_flight.push_back((lane.gpu_free_s, batches));
+        lane.in_flight
+            .push_back((lane.gpu_free_s, self.steps, batches));
+        outside.step(lane.gpu_free_s);
         self.steps += 1;
         true
     }
 
     fn finish_step(&mut self, lane: usize, outside: &mut impl Outside) {
-        let Some((_, batches)) = self.lanes[lane].in_flight.pop_front() else {
+        let Some((_, step, batches)) = self.lanes[lane].in_flight.pop_front() else {
             return;
         };
         for (i, batch) in batches.iter().enumerate() {
             let engine = self.lanes[lane].engines[i];
             for entry in &batch.entries {
-                if let Some(last) = self.engines[engine].deliver(entry) {
+                if let Some(last) = self.engines[engine].deliver(entry, step) {
                     if last {
                         self.balancer.left(engine);
                     }
@@ -164,5 +170,9 @@ impl Door for Fleet {
 
     fn sequence(&self, request: u32) -> &Sequence {
         self.engines[self.homes[request as usize]].sequence(request)
+    }
+
+    fn emitted(&mut self, request: u32) -> &mut Emitted {
+        self.engines[self.homes[request as usize]].emitted(request)
     }
 }

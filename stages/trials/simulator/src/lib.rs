@@ -6,6 +6,7 @@
 //! equal results on every machine.
 
 mod admission;
+mod allocation;
 mod balancer;
 mod batch;
 mod blocks;
@@ -13,6 +14,7 @@ mod catalogue;
 mod client;
 mod cuda_graphs;
 mod emission;
+mod emitted;
 mod engine;
 mod engine_config;
 mod factor;
@@ -31,6 +33,8 @@ mod sglang;
 mod simulation;
 mod state;
 mod step_time;
+mod streaming;
+mod streams;
 
 pub use client::Client;
 pub use emission::Emission;

@@ -219,7 +219,7 @@ impl Outside for Desk {
         }
     }
 
-    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool) {
+    fn take(&mut self, door: &mut impl Door, request: u32, at_s: f64, last: bool) {
         let sequence = door.sequence(request);
         self.out.push(Emission {
             request: self.places[request as usize].request,

@@ -30,6 +30,19 @@ impl BlockKeys {
         keys
     }
 
+    /// The same for requests of which no two have a block in common.
+    pub(crate) fn unshared(lengths: &[u32], block_size: u32) -> Self {
+        let mut keys = Self::new(&[], &[], block_size);
+        for length in lengths {
+            let start = keys.keys.len();
+            for _ in 0..length.div_ceil(block_size) {
+                keys.keys.push(keys.numbers.fresh());
+            }
+            keys.spans.push(start..keys.keys.len());
+        }
+        keys
+    }
+
     /// Numbers the blocks of a request, in the place of one that has ended or behind all others.
     pub(crate) fn place(&mut self, place: usize, request: &Request, length: u32) {
         let (start, size) = (self.keys.len(), self.block_size);
@@ -75,6 +88,16 @@ impl BlockKeys {
         self.spans[request].start
     }
 
+    /// Whether a content is that of several blocks of requests.
+    pub(crate) fn is_shared(&self, key: u32) -> bool {
+        self.numbers.shared[key as usize]
+    }
+
+    /// Whether any content is.
+    pub(crate) fn any_is_shared(&self) -> bool {
+        self.numbers.any_shared
+    }
+
     /// Blocks of all requests.
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
@@ -101,6 +124,9 @@ struct Numbers {
     slots: Vec<Slot>,
     filled: usize,
     next: u32,
+    /// By number, whether its content was met again; and whether any was.
+    shared: Vec<bool>,
+    any_shared: bool,
     /// Numbers below `next` that are in use no more.
     free: Vec<u32>,
 }
@@ -125,21 +151,29 @@ impl Numbers {
             slots: vec![EMPTY; (2 * most).next_power_of_two()],
             filled: 0,
             next: 0,
+            shared: Vec::new(),
+            any_shared: false,
             free: Vec::new(),
         }
     }
 
     fn fresh(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.next += 1;
-            self.next - 1
-        })
+        if let Some(number) = self.free.pop() {
+            self.shared[number as usize] = false;
+            return number;
+        }
+        self.shared.push(false);
+        self.next += 1;
+        self.next - 1
     }
 
     fn of(&mut self, id: u64, offset: u32) -> u32 {
         let at = self.find(id, offset);
         if self.slots[at].number != NONE {
-            return self.slots[at].number;
+            let number = self.slots[at].number;
+            self.shared[number as usize] = true;
+            self.any_shared = true;
+            return number;
         }
         let number = self.fresh();
         self.slots[at] = Slot { id, offset, number };

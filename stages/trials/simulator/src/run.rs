@@ -1,5 +1,7 @@
 use sbt_schemas::RequestStatus;
 
+use crate::emitted::Emitted;
+
 /// What became of the requests of one simulation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -13,6 +15,22 @@ pub struct Run {
     pub steps: u64,
     /// When the last request ended.
     pub end_s: f64,
+    /// When each step ended.
+    pub(crate) step_ends_s: Vec<f64>,
+}
+
+impl Run {
+    /// Gaps between the tokens of a request, by its index.
+    ///
+    /// # Panics
+    /// When there is no such request.
+    #[must_use]
+    pub fn itl_s(&self, request: usize) -> Vec<f64> {
+        let steps = self.requests[request].emitted.steps();
+        let ends = steps.map(|step| self.step_ends_s[step as usize]);
+        let next = ends.clone().skip(1);
+        ends.zip(next).map(|(one, next)| next - one).collect()
+    }
 }
 
 /// What became of one request. For a finished one
@@ -47,6 +65,6 @@ pub struct Served {
     pub network_s: Option<f64>,
     /// Times that it was preempted.
     pub preemptions: u64,
-    /// Gaps between its tokens.
-    pub itl_s: Vec<f64>,
+    /// Steps that gave it its tokens: [`Run::itl_s`] has the gaps between them.
+    pub(crate) emitted: Emitted,
 }

@@ -2,10 +2,12 @@ use std::collections::VecDeque;
 
 use crate::batch::{Batch, Entry};
 use crate::blocks::{BlockPool, NONE};
+use crate::emitted::Emitted;
 use crate::engine::Door;
 use crate::prefix::BlockKeys;
 use crate::sglang::Expectation;
 use crate::state::{Phase, Sequence};
+use crate::streams::Streams;
 use crate::{EngineConfig, Request, SchedulerKind};
 
 /// Limits of the scheduler, every default resolved.
@@ -18,6 +20,30 @@ pub(crate) struct Limits {
     pub(crate) blocks: u32,
     /// Blocks kept free at admission while something runs.
     pub(crate) watermark_blocks: u32,
+}
+
+impl Limits {
+    /// Whether all requests of these lengths that may run at once have room to the end, so that
+    /// nobody is preempted.
+    pub(crate) fn hold_all(&self, lengths: &[u32], at_once: usize) -> bool {
+        let blocks = |length: &u32| u64::from(length.div_ceil(self.block_size));
+        let mut blocks: Vec<u64> = lengths.iter().map(blocks).collect();
+        let most = self.max_num_seqs.min(at_once);
+        if most < blocks.len() {
+            blocks.select_nth_unstable_by(most, |a, b| b.cmp(a));
+            blocks.truncate(most);
+        }
+        blocks.iter().sum::<u64>() <= u64::from(self.blocks)
+    }
+}
+
+/// How a scheduler goes through its requests. What comes out is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// One by one in every step, so that each token can be handed out.
+    EachToken,
+    /// Those that only decode are counted together.
+    Streams,
 }
 
 /// The scheduler of vLLM V1 (`scheduler.py`, `kv_cache_manager.py` of 0.33): running requests
@@ -34,33 +60,61 @@ pub(crate) struct Scheduler {
     pub(crate) table: Vec<u32>,
     /// What SGLang expects of running requests.
     pub(crate) expectation: Expectation,
+    /// Tokens that came out in the attempt under way.
+    pub(crate) emitted: Vec<Emitted>,
+    pub(crate) pace: Pace,
+    pub(crate) streams: Streams,
+    /// Running requests that do not stream and have tokens to schedule, in order of admission.
+    pub(crate) apart: Vec<u32>,
+    /// The whole of the first waiting request does not fit, and nothing has happened since that
+    /// could change it: no block was freed, and none that runs holds came to be found by others.
+    pub(crate) refused: bool,
+    /// Steps scheduled, and those whose results are in.
+    pub(crate) scheduled: u32,
+    pub(crate) delivered: u32,
+    pub(crate) admissions: u32,
     preemptions: u64,
-    kv_peak: f64,
+    pub(crate) least_free: u32,
     /// Prompt tokens looked up in the prefix cache, and those found.
     pub(crate) prefix_queries: u64,
     pub(crate) prefix_hits: u64,
 }
 
 impl Scheduler {
+    /// Without keys, blocks are only counted.
     pub(crate) fn new(
         config: &EngineConfig,
         limits: Limits,
-        keys: BlockKeys,
+        keys: Option<BlockKeys>,
         sequences: Vec<Sequence>,
+        pace: Pace,
     ) -> Self {
         let count = sequences.len();
+        let pool = match &keys {
+            Some(keys) => BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching),
+            None => BlockPool::counted(limits.blocks),
+        };
+        let keys = keys.unwrap_or_else(|| BlockKeys::new(&[], &[], limits.block_size));
         Self {
             config: config.clone(),
             limits,
-            pool: BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching),
+            pool,
+            emitted: vec![Emitted::default(); count],
             sequences,
+            pace,
+            streams: Streams::new(limits.block_size),
+            apart: Vec::new(),
+            refused: false,
+            scheduled: 0,
+            delivered: 0,
+            admissions: 0,
             running: Vec::with_capacity(count),
             waiting: VecDeque::with_capacity(count),
             table: vec![NONE; keys.len()],
             keys,
             expectation: Expectation::new(config.schedule_conservativeness),
             preemptions: 0,
-            kv_peak: 0.0,
+            least_free: limits.blocks,
             prefix_queries: 0,
             prefix_hits: 0,
         }
@@ -74,7 +128,10 @@ impl Scheduler {
         self.table.resize(self.keys.len(), NONE);
         match self.sequences.get_mut(place as usize) {
             Some(old) => *old = sequence,
-            None => self.sequences.push(sequence),
+            None => {
+                self.sequences.push(sequence);
+                self.emitted.push(Emitted::default());
+            }
         }
     }
 
@@ -90,23 +147,41 @@ impl Scheduler {
         self.preemptions
     }
 
+    /// Peak share of the blocks in use.
     pub(crate) fn kv_peak(&self) -> f64 {
-        self.kv_peak
+        self.pool.usage_at(self.least_free)
     }
 
-    /// Fills a batch for the next step. A step that preempts admits nobody.
-    pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch) {
+    fn stop_running(&mut self, request: u32) {
+        let sequences = &self.sequences;
+        let admission = |request: &u32| sequences[*request as usize].admission;
+        let found = self
+            .running
+            .binary_search_by_key(&admission(&request), admission);
+        self.running
+            .remove(found.expect("those that run stand in order of admission"));
+    }
+
+    /// Fills a batch for the next step. `executing` is the step before, when its results are not
+    /// in.
+    pub(crate) fn schedule(&mut self, now: f64, batch: &mut Batch, executing: Option<&mut Batch>) {
         batch.clear();
-        match self.config.scheduler {
-            SchedulerKind::Vllm | SchedulerKind::LlamaCpp => {
-                self.schedule_decodes_first(now, batch)
+        match (self.config.scheduler, self.pace) {
+            (SchedulerKind::Sglang, _) => self.schedule_prompts_first(now, batch),
+            (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, Pace::EachToken) => {
+                self.schedule_decodes_first(now, batch);
             }
-            SchedulerKind::Sglang => self.schedule_prompts_first(now, batch),
+            (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, Pace::Streams) => {
+                self.schedule_streams(now, batch, executing);
+            }
         }
-        self.kv_peak = self.kv_peak.max(self.pool.usage());
+        self.scheduled += u32::from(batch.load.sequences > 0);
+        self.start_streams(batch);
+        self.least_free = self.least_free.min(self.pool.free());
     }
 
-    fn schedule_decodes_first(&mut self, now: f64, batch: &mut Batch) {
+    /// Looks at every request. A step that preempts admits nobody.
+    pub(crate) fn schedule_decodes_first(&mut self, now: f64, batch: &mut Batch) {
         let mut budget = self.limits.token_budget;
         let preempted = self.schedule_running(&mut budget, batch);
         if !preempted {
@@ -153,42 +228,6 @@ impl Scheduler {
         }
     }
 
-    /// Room for more tokens of a running request.
-    pub(crate) fn grow(&mut self, request: u32, tokens: u32) -> bool {
-        let size = self.limits.block_size;
-        let sequence = &self.sequences[request as usize];
-        let (end, held) = (sequence.computed + tokens, sequence.held);
-        // Most tokens fall into a block that is held: no division for them.
-        if end <= held * size {
-            return true;
-        }
-        let needed = end.div_ceil(size) - held;
-        if needed > self.pool.free() {
-            return false;
-        }
-        self.take_blocks(request, needed);
-        true
-    }
-
-    pub(crate) fn take_blocks(&mut self, request: u32, count: u32) {
-        let start = self.keys.start(request as usize);
-        let sequence = &mut self.sequences[request as usize];
-        for _ in 0..count {
-            self.table[start + sequence.held as usize] = self.pool.take();
-            sequence.held += 1;
-        }
-    }
-
-    fn release_blocks(&mut self, request: u32) {
-        let start = self.keys.start(request as usize);
-        let sequence = &mut self.sequences[request as usize];
-        // The tail goes first, so that the start of a prompt stays cached longest.
-        for block in (0..sequence.held as usize).rev() {
-            self.pool.release(self.table[start + block]);
-        }
-        sequence.held = 0;
-    }
-
     /// Takes a running request's blocks away; the caller queues it again.
     pub(crate) fn preempt(&mut self, place: usize) -> u32 {
         let victim = self.running.remove(place);
@@ -205,7 +244,6 @@ impl Scheduler {
 
     /// Puts a request into the batch: what it computes counts as computed from now on.
     pub(crate) fn commit(&mut self, request: u32, tokens: u32, batch: &mut Batch) {
-        let start = self.keys.start(request as usize);
         let sequence = &mut self.sequences[request as usize];
         let decode = sequence.decodes();
         let before = sequence.computed;
@@ -213,14 +251,11 @@ impl Scheduler {
         let samples = sequence.computed == sequence.target();
         sequence.placeholders += u32::from(samples);
         let known = sequence.computed.min(sequence.known());
-        while (sequence.remembered + 1) * self.limits.block_size <= known {
-            let block = sequence.remembered as usize;
-            let key = self.keys.key(request as usize, block);
-            self.pool.remember(self.table[start + block], key);
-            sequence.remembered += 1;
-        }
+        self.remember_blocks(request, known);
+        let sequence = &self.sequences[request as usize];
         let entry = Entry {
             request,
+            admission: sequence.admission,
             attempt: sequence.attempt,
             epoch: sequence.epoch,
             samples,
@@ -228,8 +263,16 @@ impl Scheduler {
         batch.add(entry, before, tokens, decode);
     }
 
-    /// Takes the token of a finished step. None: it was not for anybody. True: it was the last.
-    pub(crate) fn deliver(&mut self, entry: &Entry) -> Option<bool> {
+    /// The results of the oldest step are in; its number.
+    pub(crate) fn results_come(&mut self) -> u32 {
+        let step = self.delivered;
+        self.delivered += 1;
+        self.streams.end_before(self.delivered);
+        step
+    }
+
+    /// Takes the token of a step whose results are in. None: it was not for anybody. True: it was the last.
+    pub(crate) fn deliver(&mut self, entry: &Entry, step: u32) -> Option<bool> {
         let request = entry.request;
         let sequence = &mut self.sequences[request as usize];
         let current = sequence.phase != Phase::Away && sequence.attempt == entry.attempt;
@@ -237,6 +280,10 @@ impl Scheduler {
             return None;
         }
         sequence.generated += 1;
+        self.emitted[request as usize].extend(step..step + 1);
+        if sequence.phase == Phase::Waiting {
+            self.refused = false;
+        }
         // A token computed before a preemption is delivered, and leaves the new count alone.
         if sequence.epoch == entry.epoch {
             sequence.placeholders -= 1;
@@ -261,7 +308,9 @@ impl Door for Scheduler {
             received_s: now,
             ..Sequence::new(sequence.prompt, sequence.output)
         };
+        self.emitted[request as usize] = Emitted::default();
         self.waiting.push_back(request);
+        self.refused = false;
     }
 
     /// Drops a request, wherever it is.
@@ -269,7 +318,11 @@ impl Door for Scheduler {
         match self.sequences[request as usize].phase {
             Phase::Away => return,
             Phase::Waiting => self.waiting.retain(|r| *r != request),
-            Phase::Running => self.running.retain(|r| *r != request),
+            Phase::Running => {
+                self.end_stream(request);
+                self.apart.retain(|r| *r != request);
+                self.stop_running(request);
+            }
         }
         self.release_blocks(request);
         let sequence = &mut self.sequences[request as usize];
@@ -283,6 +336,10 @@ impl Door for Scheduler {
 
     fn sequence(&self, request: u32) -> &Sequence {
         &self.sequences[request as usize]
+    }
+
+    fn emitted(&mut self, request: u32) -> &mut Emitted {
+        &mut self.emitted[request as usize]
     }
 }
 

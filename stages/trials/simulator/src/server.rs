@@ -3,11 +3,11 @@ use std::sync::Arc;
 use crate::launch_rules::check;
 use crate::live::Live;
 use crate::prefix::BlockKeys;
-use crate::scheduler::{Limits, Scheduler};
+use crate::scheduler::{Limits, Pace, Scheduler};
 use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
 use crate::step_time::{KernelError, StepSource, StepTime};
-use crate::{Client, EngineConfig, Factor, Gpu, Memory, Model, Request, Run};
+use crate::{Client, EngineConfig, Factor, Gpu, Memory, Model, Request, Run, SchedulerKind};
 
 /// A server that came up with a configuration.
 pub struct Server {
@@ -105,7 +105,25 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Run {
-        let (mut limits, mut rules, mut client) = (self.limits, self.rules(), *client);
+        let alone = self.config.data_parallel_size <= 1;
+        let pace = match self.config.scheduler {
+            SchedulerKind::Vllm | SchedulerKind::LlamaCpp if alone => Pace::Streams,
+            SchedulerKind::Vllm | SchedulerKind::LlamaCpp | SchedulerKind::Sglang => {
+                Pace::EachToken
+            }
+        };
+        self.simulate_at(pace, factors, requests, *client)
+    }
+
+    /// Simulates at a pace that the configuration allows.
+    pub(crate) fn simulate_at(
+        &self,
+        pace: Pace,
+        factors: &[Factor],
+        requests: &[Request],
+        mut client: Client,
+    ) -> Run {
+        let (mut limits, mut rules) = (self.limits, self.rules());
         for factor in factors {
             factor.lift(requests, &mut limits, &mut rules, &mut client);
         }
@@ -114,13 +132,14 @@ impl Server {
         } else {
             Arc::clone(&self.step_time)
         };
-        let first = self.engine(limits, requests);
-        let simulation = Simulation::new(rules, &first, requests, &client);
-        let others = (1..self.config.data_parallel_size).map(|_| self.engine(limits, requests));
-        let engines: Vec<Scheduler> = std::iter::once(first).chain(others).collect();
-        match <[Scheduler; 1]>::try_from(engines) {
-            Ok([alone]) => simulation.run(alone, step_time),
-            Err(engines) => simulation.run_fleet(engines, self.shares_experts, step_time),
+        let engine = || self.engine(pace, limits, requests, &client);
+        let simulation = Simulation::new(rules, requests, &client);
+        match self.config.data_parallel_size {
+            0 | 1 => simulation.run(engine(), step_time),
+            engines => {
+                let engines = (0..engines).map(|_| engine()).collect();
+                simulation.run_fleet(engines, self.shares_experts, step_time)
+            }
         }
     }
 
@@ -130,31 +149,54 @@ impl Server {
         if self.config.data_parallel_size > 1 {
             return None;
         }
-        let keys = BlockKeys::new(&[], &[], self.config.block_size);
-        let scheduler = Scheduler::new(&self.config, self.limits, keys, Vec::new());
+        let keys = Some(BlockKeys::new(&[], &[], self.config.block_size));
+        let (config, limits) = (&self.config, self.limits);
+        let scheduler = Scheduler::new(config, limits, keys, Vec::new(), Pace::EachToken);
         let step_time = Arc::clone(&self.step_time);
         Some(Live::new(self.rules(), scheduler, step_time))
     }
 
     /// An engine that any of the requests may come to.
-    fn engine(&self, limits: Limits, requests: &[Request]) -> Scheduler {
-        let max = self.max_model_len;
-        let sequences: Vec<Sequence> = requests
-            .iter()
-            .map(|request| {
-                let room = max.saturating_sub(request.prompt_tokens);
-                Sequence::new(
-                    request.prompt_tokens,
-                    request.output_tokens.clamp(1, room.max(1)),
-                )
-            })
-            .collect();
-        let lengths: Vec<u32> = sequences
-            .iter()
-            .map(|s| (s.prompt + s.output).min(max))
-            .collect();
-        let keys = BlockKeys::new(requests, &lengths, self.config.block_size);
-        Scheduler::new(&self.config, limits, keys, sequences)
+    fn engine(
+        &self,
+        pace: Pace,
+        limits: Limits,
+        requests: &[Request],
+        client: &Client,
+    ) -> Scheduler {
+        let sequence = |request: &Request| {
+            let room = self.max_model_len.saturating_sub(request.prompt_tokens);
+            let output = request.output_tokens.clamp(1, room.max(1));
+            Sequence::new(request.prompt_tokens, output)
+        };
+        let sequences: Vec<Sequence> = requests.iter().map(sequence).collect();
+        let length = |s: &Sequence| (s.prompt + s.output).min(self.max_model_len);
+        let lengths: Vec<u32> = sequences.iter().map(length).collect();
+        let keys = match pace {
+            Pace::EachToken => Some(BlockKeys::new(requests, &lengths, limits.block_size)),
+            Pace::Streams => self.keys_that_matter(limits, requests, &lengths, client),
+        };
+        Scheduler::new(&self.config, limits, keys, sequences, pace)
+    }
+
+    /// None: it makes no difference which KV block holds what, as nothing is ever found again.
+    fn keys_that_matter(
+        &self,
+        limits: Limits,
+        requests: &[Request],
+        lengths: &[u32],
+        client: &Client,
+    ) -> Option<BlockKeys> {
+        if !self.config.enable_prefix_caching {
+            return None;
+        }
+        if share_blocks(requests) {
+            return Some(BlockKeys::new(requests, lengths, limits.block_size));
+        }
+        let served_once = client.retries == 0 || client.timeout_s.is_none();
+        let at_once = client.max_in_flight.map_or(usize::MAX, |n| n as usize);
+        let counted = served_once && limits.hold_all(lengths, at_once);
+        (!counted).then(|| BlockKeys::unshared(lengths, limits.block_size))
     }
 
     fn rules(&self) -> Rules {
@@ -165,6 +207,14 @@ impl Server {
             depth: if self.config.async_scheduling { 2 } else { 1 },
         }
     }
+}
+
+/// Whether any two requests begin with the same block: ids name all that stands before them.
+fn share_blocks(requests: &[Request]) -> bool {
+    let first = requests.iter().filter_map(|r| r.block_ids.first());
+    let mut first: Vec<u64> = first.copied().collect();
+    first.sort_unstable();
+    first.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn check_memory(config: &EngineConfig, memory: &Memory, gpu: &Gpu) -> Result<(), LaunchFailure> {
@@ -236,9 +286,9 @@ mod tests {
             let server = launch(&config, "llama-3.1-8b");
             let client = Client::default();
             let run = |fleet: bool| {
-                let engine = server.engine(server.limits, &requests);
-                let rules = server.rules();
-                let simulation = Simulation::new(rules, &engine, &requests, &client);
+                let (pace, limits) = (Pace::EachToken, server.limits);
+                let engine = server.engine(pace, limits, &requests, &client);
+                let simulation = Simulation::new(server.rules(), &requests, &client);
                 let step_time = Arc::clone(&server.step_time);
                 if fleet {
                     simulation.run_fleet(vec![engine], false, step_time)

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use sbt_schemas::RequestStatus;
 
 use crate::client::{Agenda, Happening, Places, Scheduled};
+use crate::emitted::Emitted;
 use crate::engine::{Door, Engine, FRONT_END_S, Outside};
 use crate::fleet::Fleet;
 use crate::scheduler::Scheduler;
@@ -25,19 +26,14 @@ pub(crate) struct Simulation<'a> {
     agenda: Agenda,
     places: Places,
     served: Vec<Served>,
-    /// Times of the tokens of the attempt under way.
-    tokens: Vec<Vec<f64>>,
+    /// When each step ends.
+    step_ends_s: Vec<f64>,
     /// Later turns by the turn that they follow.
     followers: Vec<Vec<u32>>,
 }
 
 impl<'a> Simulation<'a> {
-    pub(crate) fn new(
-        rules: Rules,
-        scheduler: &Scheduler,
-        requests: &'a [Request],
-        client: &'a Client,
-    ) -> Self {
+    pub(crate) fn new(rules: Rules, requests: &'a [Request], client: &'a Client) -> Self {
         let mut followers = vec![Vec::new(); requests.len()];
         for (index, request) in requests.iter().enumerate() {
             if let Some(before) = request.after {
@@ -45,12 +41,8 @@ impl<'a> Simulation<'a> {
                 followers[before].push(index as u32);
             }
         }
-        let lengths = scheduler
-            .sequences
-            .iter()
-            .map(|s| Vec::with_capacity(s.output as usize));
         Self {
-            tokens: lengths.collect(),
+            step_ends_s: Vec::new(),
             rules,
             requests,
             client,
@@ -88,6 +80,7 @@ impl<'a> Simulation<'a> {
             preemptions: engines.iter().map(Scheduler::preemptions).sum(),
             steps,
             requests: self.served,
+            step_ends_s: self.step_ends_s,
         }
     }
 
@@ -126,7 +119,6 @@ impl<'a> Simulation<'a> {
         served.attempts += 1;
         served.sent_s = Some(at_s);
         let attempt = served.attempts as u32;
-        self.tokens[request as usize].clear();
         self.agenda
             .plan(at_s + FRONT_END_S, request, attempt, Happening::Received);
         if let Some(limit) = self.client.timeout_s {
@@ -150,7 +142,13 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn fail_attempt(&mut self, request: u32, at_s: f64, status: RequestStatus, door: &impl Door) {
+    fn fail_attempt(
+        &mut self,
+        request: u32,
+        at_s: f64,
+        status: RequestStatus,
+        door: &mut impl Door,
+    ) {
         let attempts = self.served[request as usize].attempts;
         if attempts > self.client.retries {
             self.end(request, at_s, status, door);
@@ -159,34 +157,34 @@ impl<'a> Simulation<'a> {
         let doublings = i32::try_from(attempts - 1).unwrap_or(i32::MAX);
         let pause_s = self.client.backoff_s * 2_f64.powi(doublings);
         self.served[request as usize].sent_s = None;
+        *door.emitted(request) = Emitted::default();
         self.agenda
             .plan(at_s + pause_s, request, 0, Happening::Retried);
     }
 
-    fn complete(&mut self, request: u32, door: &impl Door) {
+    fn complete(&mut self, request: u32, at_s: f64, door: &mut impl Door) {
         let sequence = *door.sequence(request);
-        let tokens = &self.tokens[request as usize];
-        let (Some(&first), Some(&last)) = (tokens.first(), tokens.last()) else {
-            return;
-        };
+        let first = door.emitted(request).first();
+        let first_s = first.map_or(at_s, |step| self.end_of(step));
         let served = &mut self.served[request as usize];
         let sent_s = served.sent_s.unwrap_or(served.intended_s);
         served.cached_tokens = u64::from(sequence.cached);
         served.retry_s = Some(sent_s - served.intended_s);
         served.network_s = Some(sequence.received_s - sent_s);
         served.queue_s = Some(sequence.scheduled_s - sequence.received_s);
-        served.prefill_s = Some(first - sequence.scheduled_s);
-        served.decode_s = Some(last - first);
-        self.end(request, last, RequestStatus::Ok, door);
+        served.prefill_s = Some(first_s - sequence.scheduled_s);
+        served.decode_s = Some(at_s - first_s);
+        self.end(request, at_s, RequestStatus::Ok, door);
     }
 
     /// Tokens that came before a failure are kept: they tell a slow answer from a long wait.
-    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus, door: &impl Door) {
-        let tokens = &self.tokens[request as usize];
+    fn end(&mut self, request: u32, at_s: f64, status: RequestStatus, door: &mut impl Door) {
+        let emitted = std::mem::take(door.emitted(request));
+        let first_s = emitted.first().map(|step| self.end_of(step));
         let served = &mut self.served[request as usize];
-        served.first_token_s = tokens.first().copied();
-        served.output_tokens = tokens.len() as u64;
-        served.itl_s = tokens.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        served.first_token_s = first_s;
+        served.output_tokens = emitted.count();
+        served.emitted = emitted;
         served.status = status;
         served.end_s = Some(at_s);
         served.preemptions = u64::from(door.sequence(request).preemptions);
@@ -194,6 +192,10 @@ impl<'a> Simulation<'a> {
         if let Some(waiting) = self.places.leave() {
             self.send(waiting, at_s);
         }
+    }
+
+    fn end_of(&self, step: u32) -> f64 {
+        self.step_ends_s[step as usize]
     }
 
     /// Plans what follows a request that ended.
@@ -230,10 +232,13 @@ impl Outside for Simulation<'_> {
         }
     }
 
-    fn take(&mut self, door: &impl Door, request: u32, at_s: f64, last: bool) {
-        self.tokens[request as usize].push(at_s);
+    fn step(&mut self, end_s: f64) {
+        self.step_ends_s.push(end_s);
+    }
+
+    fn take(&mut self, door: &mut impl Door, request: u32, at_s: f64, last: bool) {
         if last {
-            self.complete(request, door);
+            self.complete(request, at_s, door);
         }
     }
 }
@@ -254,6 +259,6 @@ fn unsent() -> Served {
         retry_s: None,
         network_s: None,
         preemptions: 0,
-        itl_s: Vec::new(),
+        emitted: Emitted::default(),
     }
 }

@@ -36,6 +36,10 @@ pub(crate) struct Sequence {
     pub(crate) preemptions: u32,
     /// Prompt tokens found in the cache at the first schedule.
     pub(crate) cached: u32,
+    /// Admission, in order.
+    pub(crate) admission: u32,
+    /// First step of its stream: what the stream gave it since is not in the counts above.
+    pub(crate) streams_from: Option<u32>,
     /// When the server got it.
     pub(crate) received_s: f64,
     /// When it was first scheduled.
@@ -57,6 +61,8 @@ impl Sequence {
             epoch: 0,
             preemptions: 0,
             cached: 0,
+            admission: 0,
+            streams_from: None,
             received_s: f64::NAN,
             scheduled_s: f64::NAN,
         }
@@ -75,6 +81,11 @@ impl Sequence {
     /// Whether the token that ends it is being computed.
     pub(crate) fn last_in_flight(&self) -> bool {
         self.placeholders > 0 && self.generated + self.placeholders >= self.output
+    }
+
+    /// Tokens that remain to be scheduled.
+    pub(crate) fn unscheduled(&self) -> u32 {
+        self.output - self.generated - self.placeholders
     }
 
     /// Whether the next step is one new token after the prompt.

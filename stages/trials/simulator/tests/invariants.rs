@@ -81,11 +81,12 @@ proptest! {
     fn every_request_ends_once_with_all_its_tokens(config in configs(), requests in requests()) {
         let run = server(&config).simulate(&requests, &Client::default());
         prop_assert_eq!(run.requests.len(), requests.len());
-        for (asked, served) in requests.iter().zip(&run.requests) {
+        for (index, (asked, served)) in requests.iter().zip(&run.requests).enumerate() {
+            let gaps = run.itl_s(index);
             prop_assert_eq!(served.status, RequestStatus::Ok);
             prop_assert_eq!(served.output_tokens, u64::from(asked.output_tokens));
-            prop_assert_eq!(served.itl_s.len() as u64, served.output_tokens - 1);
-            prop_assert!(served.itl_s.iter().all(|gap| *gap >= 0.0));
+            prop_assert_eq!(gaps.len() as u64, served.output_tokens - 1);
+            prop_assert!(gaps.iter().all(|gap| *gap >= 0.0));
             prop_assert!(served.cached_tokens < u64::from(asked.prompt_tokens) || asked.prompt_tokens == 0);
         }
         prop_assert!(run.kv_peak <= 1.0);

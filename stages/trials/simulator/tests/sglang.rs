@@ -39,7 +39,7 @@ fn long_prompt_stops_those_that_decode() {
     let requests = [request(0.0, 100, 200), request(1.0, 4000, 20)];
     let longest_gap = |scheduler| {
         let run = run(under(scheduler), &requests);
-        run.requests[0].itl_s.iter().copied().fold(0.0, f64::max)
+        run.itl_s(0).into_iter().fold(0.0, f64::max)
     };
     let (vllm, sglang) = (
         longest_gap(SchedulerKind::Vllm),
@@ -57,7 +57,7 @@ fn mixed_chunks_let_them_decode() {
             ..under(SchedulerKind::Sglang)
         };
         let run = run(config, &requests);
-        run.requests[0].itl_s.iter().copied().fold(0.0, f64::max)
+        run.itl_s(0).into_iter().fold(0.0, f64::max)
     };
     assert!(longest_gap(true) < longest_gap(false) / 3.0);
 }

@@ -89,7 +89,7 @@ proptest! {
             let tokens = of_request(&out, number);
             prop_assert_eq!(tokens.first().map(|t| t.at_s), served.first_token_s);
             let gaps: Vec<f64> = tokens.windows(2).map(|pair| pair[1].at_s - pair[0].at_s).collect();
-            prop_assert_eq!(&gaps, &served.itl_s);
+            prop_assert_eq!(gaps, run.itl_s(number));
             prop_assert!(tokens.iter().rev().skip(1).all(|token| !token.last));
             prop_assert_eq!(tokens.last().map(|t| (t.at_s, t.last)), served.end_s.map(|end| (end, true)));
             prop_assert!(tokens.iter().all(|t| u64::from(t.cached_tokens) == served.cached_tokens));

@@ -75,7 +75,7 @@ impl Watched {
         let running = self.scheduler.running.clone();
         let preemptions = self.scheduler.preemptions;
         let mut batch = Batch::default();
-        self.scheduler.schedule(self.steps as f64, &mut batch);
+        self.scheduler.schedule(self.steps as f64, &mut batch, None);
         self.steps += 1;
         self.present += self.scheduler.running.len() + self.scheduler.waiting.len();
         self.check_limits(&batch);
@@ -128,8 +128,9 @@ impl Watched {
         let Some(batch) = self.in_flight.pop_front() else {
             return;
         };
+        let step = self.scheduler.results_come();
         for entry in &batch.entries {
-            if self.scheduler.deliver(entry) == Some(true) {
+            if self.scheduler.deliver(entry, step) == Some(true) {
                 self.leaves(entry.request);
             }
         }
@@ -166,7 +167,13 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched)) {
     let keys = BlockKeys::new(&requests, &lengths, LIMITS.block_size);
     let sequences = asked.iter().map(|a| Sequence::new(a.prompt, a.output));
     let mut watched = Watched {
-        scheduler: Scheduler::new(config, LIMITS, keys, sequences.collect()),
+        scheduler: Scheduler::new(
+            config,
+            LIMITS,
+            Some(keys),
+            sequences.collect(),
+            Pace::EachToken,
+        ),
         in_flight: VecDeque::new(),
         depth: if config.async_scheduling { 2 } else { 1 },
         steps: 0,
