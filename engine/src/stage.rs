@@ -153,7 +153,7 @@ impl Output {
     }
 }
 
-/// A file that a parameter names.
+/// A file that a parameter names, or a folder of files.
 #[derive(Debug, Clone)]
 pub struct FileParam {
     /// What it is to the stage; stands in the key beside the content's digest.
@@ -161,6 +161,8 @@ pub struct FileParam {
     /// Path as written; relative ones count from the pipeline's folder, else from the working
     /// directory.
     pub path: PathBuf,
+    /// Whether it is a folder.
+    pub folder: bool,
 }
 
 /// Why a stage has no result.

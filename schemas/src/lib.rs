@@ -6,10 +6,12 @@
 //! is null, never 0.
 
 mod attribution;
+mod calibration;
 mod candidates;
 mod counterfactual;
 mod fidelity;
 mod plan;
+mod predictions;
 mod quality;
 mod requests;
 mod row;
@@ -25,16 +27,19 @@ mod vocabulary;
 mod workload;
 
 pub use attribution::AttributionRow;
+pub use calibration::CalibrationRow;
 pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
 pub use plan::PlanRow;
+pub use predictions::PredictionRow;
 pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
 pub use summary::{
-    Effect, Estimate, Latency, Measurement, PlanSummary, Recommendation, SamplerSummary, Summary,
+    Effect, Estimate, FidelitySummary, Latency, Measurement, PlanSummary, Recommendation,
+    SamplerSummary, Summary,
 };
 pub use table::{Column, TableError, TableSpec, unit};
 pub use telemetry::TelemetryRow;
@@ -59,5 +64,7 @@ pub const TABLES: &[&TableSpec] = &[
     &AttributionRow::TABLE,
     &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,
+    &PredictionRow::TABLE,
+    &CalibrationRow::TABLE,
     &VerdictRow::TABLE,
 ];

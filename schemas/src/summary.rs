@@ -28,6 +28,24 @@ pub struct Summary {
     pub samplers: Vec<SamplerSummary>,
     /// The trials of a pipeline that measures and decides nothing; empty for a decision.
     pub measurements: Vec<Measurement>,
+    /// How far the simulator is off on a recorded run; empty otherwise.
+    #[serde(default)]
+    pub fidelity: Vec<FidelitySummary>,
+}
+
+/// How far one source of step times is off on a recorded run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FidelitySummary {
+    /// Where the simulator's step times come from.
+    pub source: String,
+    /// Errors of the means of TTFT, TPOT and E2E, simulated / measured - 1.
+    pub mean_errors: [Option<f64>; 3],
+    /// Mean size of the errors of E2E of single requests.
+    pub e2e_mape: Option<f64>,
+    /// Share of the requests whose TTFT lies within its 90 % interval.
+    pub ttft_coverage_90: Option<f64>,
+    /// Requests behind it.
+    pub n: u64,
 }
 
 /// A configuration to deploy.

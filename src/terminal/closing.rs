@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use sbt_schemas::{Effect, Summary, Verdict};
+use sbt_schemas::{Effect, FidelitySummary, Summary, Verdict};
 
 use crate::terminal::measurement;
 use crate::terminal::number::{percent, short};
@@ -16,7 +16,11 @@ pub(crate) fn closing(summary: &Summary, paint: Paint) -> String {
         paint.yellow(&summary.provenance.to_string()),
         summary.backend
     );
-    if summary.measurements.is_empty() {
+    for (i, fidelity) in summary.fidelity.iter().enumerate() {
+        let label = if i == 0 { "errors" } else { "" };
+        line(&mut out, label, &fidelity_text(fidelity));
+    }
+    if summary.measurements.is_empty() && summary.fidelity.is_empty() {
         decision(&mut out, summary, paint);
     }
     let alone = summary.measurements.len() == 1;
@@ -29,6 +33,27 @@ pub(crate) fn closing(summary: &Summary, paint: Paint) -> String {
         line(&mut out, if i == 0 { "gates" } else { "" }, text);
     }
     out
+}
+
+/// Errors of the means, and how single requests fare.
+fn fidelity_text(fidelity: &FidelitySummary) -> String {
+    let known = |value: Option<f64>| value.map_or("unknown".to_owned(), percent);
+    let [ttft, tpot, e2e] = fidelity.mean_errors.map(known);
+    let mut text = format!(
+        "{:<10}  TTFT {ttft}, TPOT {tpot}, E2E {e2e} of the means of {} requests",
+        fidelity.source, fidelity.n
+    );
+    if let Some(mape) = fidelity.e2e_mape {
+        let _ = write!(text, "; one request's E2E {:.1} %", mape * 100.0);
+    }
+    if let Some(share) = fidelity.ttft_coverage_90 {
+        let _ = write!(
+            text,
+            "; {:.0} % of TTFT within 90 % intervals",
+            share * 100.0
+        );
+    }
+    text
 }
 
 fn decision(out: &mut String, summary: &Summary, paint: Paint) {

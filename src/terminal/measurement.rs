@@ -186,6 +186,7 @@ mod tests {
             plan: None,
             samplers: Vec::new(),
             measurements,
+            fidelity: Vec::new(),
         }
     }
 

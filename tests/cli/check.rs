@@ -102,7 +102,14 @@ fn every_shipped_pipeline_checks() {
             if file.ends_with("measure.toml") {
                 words.extend(endpoint.iter().flat_map(|set| ["--set", set]));
             }
-            Sandbox::new().ok(&words);
+            // What replays a run cannot know which, either.
+            let sandbox = Sandbox::new();
+            sandbox.write("run/trace.jsonl", "");
+            let run = ["params.run=run", "params.workload=run/trace.jsonl"];
+            if file.ends_with("fidelity.toml") {
+                words.extend(run.iter().flat_map(|set| ["--set", set]));
+            }
+            sandbox.ok(&words);
         }
     }
 }

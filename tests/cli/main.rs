@@ -11,6 +11,7 @@ mod check;
 mod commands;
 mod decision;
 mod engine;
+mod fidelity;
 mod house;
 mod measure;
 mod real;

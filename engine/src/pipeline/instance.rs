@@ -293,7 +293,12 @@ impl Reader<'_> {
         let mut files = super::plan::referenced_files(&scope.uses.files);
         let mut complete = true;
         for file in stage.files() {
-            if let Some(found) = resolver.existing(&file.path) {
+            let found = if file.folder {
+                resolver.existing_folder(&file.path)
+            } else {
+                resolver.existing(&file.path)
+            };
+            if let Some(found) = found {
                 files.insert(file.name, found);
                 continue;
             }
@@ -304,7 +309,8 @@ impl Reader<'_> {
             let text = file.path.to_string_lossy();
             let path = find_text(with, &text).unwrap_or_default();
             let at = self.origin(&path, resolver, scope.axes);
-            let message = format!("stage `{}`: no file `{text}`", self.name);
+            let what = if file.folder { "folder" } else { "file" };
+            let message = format!("stage `{}`: no {what} `{text}`", self.name);
             let problem = Diagnostic::new("sbt::file::missing", message);
             resolver
                 .report

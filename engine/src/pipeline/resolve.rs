@@ -269,6 +269,13 @@ impl<'a> Resolver<'a> {
         std::path::absolute(found).ok()
     }
 
+    /// The same of a folder.
+    pub(crate) fn existing_folder(&self, path: &Path) -> Option<PathBuf> {
+        let tries = [self.folder.join(path), path.to_owned()];
+        let found = tries.into_iter().find(|path| path.is_dir())?;
+        std::path::absolute(found).ok()
+    }
+
     fn scalar(&mut self, value: Json, site: Site<'_>) -> Option<String> {
         match value {
             Json::String(text) => Some(text),

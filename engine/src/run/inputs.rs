@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -53,14 +53,26 @@ fn added_axes(plan: &Plan, reader: &PlannedStage, wire: &Wire) -> BTreeMap<Strin
         .collect()
 }
 
-fn file_digest(path: &PathBuf) -> Result<Digest, RunError> {
+/// Of a file its bytes; of a folder the names and the digests of all that is in it.
+fn file_digest(path: &Path) -> Result<Digest, RunError> {
     let failed = |source| RunError::File {
         path: path.display().to_string(),
         source,
     };
     let mut hasher = blake3::Hasher::new();
-    let mut file = File::open(path).map_err(failed)?;
-    io::copy(&mut file, &mut hasher).map_err(failed)?;
+    if path.is_dir() {
+        let entries = fs::read_dir(path).map_err(failed)?;
+        let paths = entries.map(|entry| Ok(entry?.path()));
+        let mut paths: Vec<PathBuf> = paths.collect::<io::Result<_>>().map_err(failed)?;
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default();
+            hasher.update(format!("{name:?} {}\n", file_digest(&path)?).as_bytes());
+        }
+    } else {
+        let mut file = File::open(path).map_err(failed)?;
+        io::copy(&mut file, &mut hasher).map_err(failed)?;
+    }
     Ok(Digest::finish(&hasher))
 }
 
@@ -170,4 +182,24 @@ pub(crate) fn concat(tables: Vec<Table>) -> Result<Table, RunError> {
     }
     let batch = concat_batches(&schema, &batches).map_err(crate::TableIoError::from)?;
     Ok(Table { batch, ..first })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_of_a_folder_changes_with_names_and_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+            file_digest(dir.path()).unwrap()
+        };
+        let one = write("a", "1");
+        let two = write("sub/b", "2");
+        assert!(one != two && two == write("a", "1"));
+        assert!(two != write("sub/b", "3") && two != write("sub/c", "2"));
+    }
 }

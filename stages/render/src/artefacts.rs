@@ -13,7 +13,10 @@ use crate::view::{TrialView, View, summary};
 
 /// Every template's text: what the artefacts depend on besides tables and parameters.
 pub(crate) const TEMPLATES: &[&str] = &[
+    include_str!("../templates/style.html.hbs"),
     include_str!("../templates/report.html.hbs"),
+    include_str!("../templates/recorded.html.hbs"),
+    include_str!("../templates/recorded.md.hbs"),
     include_str!("../templates/report.md.hbs"),
     include_str!("../templates/comparison.md.hbs"),
     include_str!("../templates/stability.md.hbs"),
@@ -131,7 +134,7 @@ mod tests {
 
     fn drawn(inputs: &Inputs) -> BTreeMap<String, String> {
         let params = params();
-        let server = params.backend.server().unwrap();
+        let server = params.backend().server().unwrap();
         let files = all("measure", &params, inputs, &server).unwrap();
         let texts = files.into_iter();
         texts

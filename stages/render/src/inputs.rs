@@ -1,7 +1,8 @@
 use sbt_engine::{Input, StageContext, StageError};
 use sbt_schemas::{
-    AttributionRow, CandidateRow, CounterfactualRow, FidelityRow, PlanRow, Provenance, QualityRow,
-    RequestRow, Row, StabilityRow, TelemetryRow, TraceRow, TrialRow, VerdictRow, WorkloadRow,
+    AttributionRow, CalibrationRow, CandidateRow, CounterfactualRow, FidelityRow, PlanRow,
+    PredictionRow, Provenance, QualityRow, RequestRow, Row, StabilityRow, TelemetryRow, TraceRow,
+    TrialRow, VerdictRow, WorkloadRow,
 };
 use sbt_trials::Config;
 
@@ -44,6 +45,8 @@ impl Inputs {
             Input::optional("requests", &RequestRow::TABLE),
             Input::optional("telemetry", &TelemetryRow::TABLE),
             Input::optional("fidelity", &FidelityRow::TABLE),
+            Input::optional("predictions", &PredictionRow::TABLE),
+            Input::optional("calibration", &CalibrationRow::TABLE),
         ]
     }
 
@@ -51,8 +54,8 @@ impl Inputs {
         let wired = |input: &str| ctx.tables.contains_key(input);
         if !wired("candidates") && !wired("trials") {
             return Err(StageError::user(
-                "there is nothing to report: wire `candidates` for a decision, or `trials` for a \
-                 measurement",
+                "there is nothing to report: wire `candidates` for a decision, `trials` for a \
+                 measurement, or `predictions` for a recorded run",
             ));
         }
         if !wired("trials") && (wired("requests") || wired("telemetry")) {

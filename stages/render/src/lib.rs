@@ -8,6 +8,7 @@ mod format;
 mod inputs;
 mod params;
 mod plot;
+mod recorded;
 #[cfg(test)]
 mod samples;
 mod stage;

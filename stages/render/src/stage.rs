@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::artefacts;
 use crate::inputs::Inputs;
 use crate::params::Params;
+use crate::recorded;
 
 /// The kind `render`.
 pub struct RenderKind;
@@ -20,7 +21,7 @@ impl StageKind for RenderKind {
     }
 
     fn about(&self) -> &'static str {
-        "Writes the report of a decision or a measurement: page, cards, plots and deploy files"
+        "Writes the report of a decision, a measurement or a recorded run: page, cards, plots and deploy files"
     }
 
     fn revision(&self) -> u32 {
@@ -39,7 +40,10 @@ goals = { minimize = ["e2e_p95_s"], subject_to = ["ttft_p95_s <= 1.0"] }
 
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
         let params: Params = parse_params(with)?;
-        let errors = params.backend.problems(&["backend"]);
+        let errors = params
+            .backend
+            .as_ref()
+            .map_or_else(Vec::new, |backend| backend.problems(&["backend"]));
         if errors.is_empty() {
             Ok(Box::new(RenderStage { params }))
         } else {
@@ -72,8 +76,9 @@ impl Stage for RenderStage {
         let server = self
             .params
             .backend
-            .server()
-            .map_or_else(|_| String::new(), |server| server.digest.clone());
+            .as_ref()
+            .and_then(|backend| backend.server().ok())
+            .map_or_else(String::new, |server| server.digest.clone());
         let templates = Digest::of(artefacts::TEMPLATES.concat().as_bytes()).short();
         [
             ("server".to_owned(), server),
@@ -83,10 +88,23 @@ impl Stage for RenderStage {
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
-        let inputs = Inputs::read(ctx)?;
-        let server = self.params.backend.server().map_err(StageError::user)?;
-        let files = artefacts::all(&ctx.pipeline, &self.params, &inputs, &server)
-            .map_err(|error| StageError::user(format!("a template failed: {error}")))?;
+        let files = match recorded::tables(ctx)? {
+            Some(tables) => {
+                let title = self.params.title.as_deref();
+                recorded::files(&ctx.pipeline, title, &tables)
+            }
+            None => {
+                let inputs = Inputs::read(ctx)?;
+                let backend = self.params.backend.as_ref();
+                let backend = backend.ok_or_else(|| {
+                    StageError::user("`backend` is missing: it says what served the requests")
+                })?;
+                let server = backend.server().map_err(StageError::user)?;
+                artefacts::all(&ctx.pipeline, &self.params, &inputs, &server)
+            }
+        };
+        let files =
+            files.map_err(|error| StageError::user(format!("a template failed: {error}")))?;
         ctx.write("report", Written::Folder(files));
         Ok(())
     }

@@ -14,7 +14,7 @@ macro_rules! templates {
 static HTML: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    templates!(registry: "report.html", "pareto.svg", "tail.svg", "search_trace.svg", "chart.svg");
+    templates!(registry: "style.html", "report.html", "recorded.html", "pareto.svg", "tail.svg", "search_trace.svg", "chart.svg");
     registry
 });
 
@@ -24,7 +24,7 @@ static TEXT: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     // A bar would end a cell of a table, and a line break its row.
     registry.register_escape_fn(|text| text.replace('|', "\\|").replace('\n', " "));
     templates!(registry:
-        "report.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md",
+        "report.md", "recorded.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md",
         "card.md", "deploy.sh");
     registry
 });

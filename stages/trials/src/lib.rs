@@ -13,6 +13,7 @@ mod goals;
 mod hypervolume;
 mod identity;
 mod judge;
+mod kernels;
 mod kind;
 mod measured;
 mod memo;
@@ -41,8 +42,10 @@ pub use dominance::{dominates, front_numbers};
 pub use goals::Goals;
 pub use hypervolume::hypervolume;
 pub use judge::Judge;
+pub use kernels::kernel_tables;
 pub use kind::TrialsKind;
 pub use measured::kill_servers;
+pub use percentile::nearest_rank;
 pub use protocol::{AtCap, ClientLimits, Connections, PromptForm, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
@@ -51,3 +54,4 @@ pub use server::{
     Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
     ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
 };
+pub use simulated::{SimulatedMachine, simulator_requests};

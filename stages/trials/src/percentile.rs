@@ -55,18 +55,26 @@ impl Distribution {
     }
 }
 
+/// Nearest-rank percentile of values in rising order: the least of them that a share `q` of all do
+/// not exceed; none without values.
+#[must_use]
+pub fn nearest_rank(sorted: &[f64], q: f64) -> Option<f64> {
+    at_share(sorted, sorted.len(), q)
+}
+
+fn at_share(sorted: &[f64], total: usize, share: f64) -> Option<f64> {
+    let rank = (share * total as f64 - 1e-9).ceil().max(1.0) as usize;
+    sorted.get(rank - 1).copied()
+}
+
 /// Nearest-rank percentile of `total` values, of which the finite ones are given in order, with
 /// the interval between two order statistics whose ranks follow from Binomial(independent, q)
 /// (Hahn & Meeker, Statistical Intervals, §5.2).
 fn percentile(sorted: &[f64], total: usize, independent: u64, q: f64) -> Estimate {
-    let at_share = |share: f64| {
-        let rank = (share * total as f64 - 1e-9).ceil().max(1.0) as usize;
-        sorted.get(rank - 1).copied()
-    };
     let (low, high) = ranks(independent, q);
-    let share = |rank: u64| at_share(rank as f64 / independent as f64);
+    let share = |rank: u64| at_share(sorted, total, rank as f64 / independent as f64);
     Estimate {
-        value: at_share(q),
+        value: at_share(sorted, total, q),
         low: low.and_then(share),
         high: high.and_then(share),
     }
@@ -126,10 +134,18 @@ fn half_width(values: &[f64]) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Distribution, ranks};
+    use super::{Distribution, nearest_rank, ranks};
 
     fn one_each(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 1]> {
         values.into_iter().map(|v| [v]).collect()
+    }
+
+    #[test]
+    fn nearest_rank_is_the_least_value_that_enough_do_not_exceed() {
+        let values = [1.0, 2.0, 3.0, 4.0];
+        let at = [0.0, 0.5, 0.51, 1.0].map(|q| nearest_rank(&values, q));
+        assert_eq!(at, [Some(1.0), Some(2.0), Some(3.0), Some(4.0)]);
+        assert_eq!(nearest_rank(&[], 0.5), None);
     }
 
     #[test]

@@ -28,6 +28,29 @@ pub(crate) struct Simulated {
     identity: Value,
 }
 
+/// What a simulated server runs on, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SimulatedMachine {
+    /// Model.
+    pub model: Model,
+    /// GPU.
+    pub gpu: Gpu,
+    /// GPUs of the machine.
+    pub gpus: u32,
+    /// Configuration of the server.
+    pub config: EngineConfig,
+}
+
+impl SimulatedMachine {
+    /// Starts the server, whose steps take what `source` says.
+    ///
+    /// # Errors
+    /// When it would not come up.
+    pub fn launch(&self, source: &StepSource) -> Result<Server, LaunchFailure> {
+        Server::launch(&self.config, &self.model, &self.gpu, self.gpus, source)
+    }
+}
+
 /// Why a configuration does not come up.
 enum NotLaunched {
     /// The simulator does not model it.
@@ -37,6 +60,20 @@ enum NotLaunched {
 }
 
 impl SimulatorBackend {
+    /// What a configuration runs on.
+    ///
+    /// # Errors
+    /// With what is wrong with the backend or the configuration.
+    pub fn machine(&self, config: &Config) -> Result<SimulatedMachine, String> {
+        let simulated = Simulated::new(self)?;
+        Ok(SimulatedMachine {
+            config: engine_config(simulated.server, &simulated.server.effective(config))?,
+            model: simulated.model,
+            gpu: simulated.gpu,
+            gpus: tokens(simulated.gpus),
+        })
+    }
+
     /// Starts the simulated server with a configuration, as a trial of it does.
     ///
     /// # Errors
@@ -291,6 +328,14 @@ fn field(server: &ServerSpec, name: &str, value: &Knob) -> (String, Knob) {
         (Some(field), other) => (field.to_owned(), other.clone()),
         (None, value) => (field.to_owned(), value.clone()),
     }
+}
+
+/// What the simulator is to serve: the requests of one draw of a workload, in the order of their
+/// numbers; none when there is no such draw.
+#[must_use]
+pub fn simulator_requests(workload: &[WorkloadRow], draw: u64) -> Vec<Request> {
+    let draw = Draw::all(workload).remove(&draw);
+    draw.map_or_else(Vec::new, |draw| requests(&draw, 1.0))
 }
 
 /// What the simulator is to serve, in the order of the draw's rows.

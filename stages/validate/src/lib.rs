@@ -1,8 +1,14 @@
-//! Simulated against measured: the same configurations and the same requests on both sides.
+//! Simulated against measured, one folder per mode.
 
-mod compare;
-mod params;
+mod calibrate;
+mod compared;
+mod interval;
+mod kind;
+mod latencies;
 mod ranking;
-mod stage;
+mod recorded;
+mod replay;
+mod scene;
+mod trial_run;
 
-pub use stage::ValidateKind;
+pub use kind::ValidateKind;

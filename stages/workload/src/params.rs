@@ -28,7 +28,7 @@ pub struct WorkloadParams {
     /// Users of a closed loop, instead of the arrivals; 0 leaves them.
     #[serde(skip_serializing_if = "is_zero")]
     pub users: u64,
-    /// Requests of one draw.
+    /// Requests of one draw; 0 is all of a trace, in one draw.
     pub requests: u64,
     /// Independent realisations. A search measures on draw 0; the winners are confirmed on the
     /// others. Of a trace, draws are consecutive stretches that do not overlap.
@@ -220,6 +220,7 @@ impl WorkloadParams {
             .map(|(name, path)| FileParam {
                 name: name.to_owned(),
                 path: path.into(),
+                folder: false,
             })
             .collect()
     }
@@ -253,7 +254,14 @@ impl WorkloadParams {
     /// Everything that is wrong with the parameters.
     pub(crate) fn check(&self) -> Result<(), Vec<ParamError>> {
         let mut problems = Problems::default();
-        problems.require(self.requests > 0, "requests", "must be 1 or more");
+        problems.require(
+            self.requests > 0
+                || (self.has_trace()
+                    && self.draws == 1
+                    && self.trace_format != TraceFormat::Servegen),
+            "requests",
+            "must be 1 or more; 0, with `draws = 1`, is all of a recorded trace",
+        );
         problems.require(self.draws > 0, "draws", "must be 1 or more");
         problems.require(self.block_tokens > 0, "block_tokens", "must be 1 or more");
         if let Some(profile) = &self.profile {

@@ -100,6 +100,7 @@ impl Params for Source {
         let trace = self.trace.iter().map(|path| FileParam {
             name: "trace".into(),
             path: path.clone(),
+            folder: false,
         });
         trace.collect()
     }

@@ -154,6 +154,25 @@ pub(crate) fn crosses(places: impl IntoIterator<Item = (f64, f64)>) -> String {
     marks(places, "m-4-4l8 8m0-8l-8 8")
 }
 
+/// Shares of `total` that values in rising order reach: one step a column of the screen, at most.
+pub(crate) fn staircase(values: &[f64], total: usize, x: &Scale, y: &Scale) -> String {
+    let mut steps: Vec<(f64, f64)> = Vec::new();
+    for (i, value) in values.iter().enumerate() {
+        let (column, share) = (x.place(*value).round(), (i + 1) as f64 / total as f64);
+        match steps.last_mut() {
+            Some((last, reached)) if *last == column => *reached = share,
+            Some(_) | None => steps.push((column, share)),
+        }
+    }
+    let mut below = 0.0;
+    let corners = steps.into_iter().flat_map(|(column, share)| {
+        let corners = [(column, y.place(below)), (column, y.place(share))];
+        below = share;
+        corners.map(Some)
+    });
+    line(corners)
+}
+
 fn marks(places: impl IntoIterator<Item = (f64, f64)>, shape: &str) -> String {
     let places = places.into_iter();
     let whole: BTreeSet<(i64, i64)> = places

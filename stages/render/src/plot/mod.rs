@@ -10,11 +10,10 @@ mod tail;
 mod telemetry;
 mod trace;
 
+pub(crate) use chart::{About, Axis, Chart, Mark, dots, line, staircase};
 pub(crate) use plots::{Drawn, Plots};
-
-use serde::Serialize;
-
-use scale::Scale;
+pub(crate) use scale::Scale;
+pub(crate) use serde::Serialize;
 
 /// The plane that a plot is drawn on, in user units.
 #[derive(Debug, Clone, Copy, Serialize)]

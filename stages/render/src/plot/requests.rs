@@ -4,7 +4,7 @@ use handlebars::RenderError;
 use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
 use super::Frame;
-use super::chart::{About, Axis, Chart, Mark, crosses, dots, line};
+use super::chart::{About, Axis, Chart, Mark, crosses, dots, staircase};
 use super::scale::Scale;
 use crate::format;
 
@@ -83,6 +83,10 @@ impl<'a> Requests<'a> {
         chart.draw().map(Some)
     }
 
+    fn total(&self) -> usize {
+        self.finished.len() + self.failed.len()
+    }
+
     /// Share of the requests within a latency; failed ones are within none.
     pub(crate) fn ecdf(&self, id: String, stamp: &str) -> Result<Option<String>, RenderError> {
         let frame = Frame::PLOT;
@@ -98,7 +102,7 @@ impl<'a> Requests<'a> {
             description: format!(
                 "{} finished of {} requests",
                 self.finished.len(),
-                self.finished.len() + self.failed.len()
+                self.total()
             ),
             stamp,
         };
@@ -109,29 +113,14 @@ impl<'a> Requests<'a> {
         for (label, colour, value) in LATENCIES {
             let mut values: Vec<f64> = self.finished.iter().filter_map(|row| value(row)).collect();
             values.sort_unstable_by(f64::total_cmp);
-            chart.add(label, colour, Mark::Line, self.staircase(&values, &x, &y));
+            chart.add(
+                label,
+                colour,
+                Mark::Line,
+                staircase(&values, self.total(), &x, &y),
+            );
         }
         chart.draw().map(Some)
-    }
-
-    /// One step a column of the screen, at most.
-    fn staircase(&self, values: &[f64], x: &Scale, y: &Scale) -> String {
-        let total = (values.len() + self.failed.len()) as f64;
-        let mut steps: Vec<(f64, f64)> = Vec::new();
-        for (i, value) in values.iter().enumerate() {
-            let (column, share) = (x.place(*value).round(), (i + 1) as f64 / total);
-            match steps.last_mut() {
-                Some((last, reached)) if *last == column => *reached = share,
-                Some(_) | None => steps.push((column, share)),
-            }
-        }
-        let mut below = 0.0;
-        let corners = steps.into_iter().flat_map(|(column, share)| {
-            let corners = [(column, y.place(below)), (column, y.place(share))];
-            below = share;
-            corners.map(Some)
-        });
-        line(corners)
     }
 }
 
@@ -160,7 +149,7 @@ mod tests {
         let requests = Requests::of("key", &inputs.requests);
         let x = Scale::of([1.0, 4.0], 0.0, 100.0).unwrap();
         let y = Scale::of([0.0, 1.0], 0.0, 100.0).unwrap();
-        let curve = requests.staircase(&[1.0, 2.0, 4.0], &x, &y);
+        let curve = staircase(&[1.0, 2.0, 4.0], requests.total(), &x, &y);
         let end: f64 = curve.rsplit(' ').next().unwrap().parse().unwrap();
         assert!((end - y.place(0.6)).abs() < 0.1, "{curve}");
     }

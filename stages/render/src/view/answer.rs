@@ -118,7 +118,7 @@ pub(crate) fn config(row: &CandidateRow) -> Config {
 
 /// The command that starts the server.
 pub(crate) fn command(params: &Params, config: &Config) -> String {
-    shell_line(&params.backend.command(config))
+    shell_line(&params.backend().command(config))
 }
 
 /// What stood in the way, when nothing is recommended.

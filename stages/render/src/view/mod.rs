@@ -78,7 +78,7 @@ impl View {
             banner: banner(params, inputs),
             trust: method::trust(inputs),
             provenance,
-            backend: params.backend.words(),
+            backend: params.backend().words(),
             decides: inputs.decides,
             answer: cards.first().map(answer::answer),
             nothing: answer::nothing(inputs),
@@ -130,7 +130,7 @@ fn banner(params: &Params, inputs: &Inputs) -> String {
     } else {
         format!(", but for {}", but.join(", and "))
     };
-    let backend = params.backend.words();
+    let backend = params.backend().words();
     format!("every performance figure here is {provenance}{but}: {backend}")
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn summary(pipeline: &str, params: &Params, inputs: &Inputs) -> Summa
     Summary {
         pipeline: pipeline.to_owned(),
         provenance: inputs.provenance(),
-        backend: params.backend.words(),
+        backend: params.backend().words(),
         baseline: inputs
             .baseline()
             .map_or(String::new(), |row| row.config_name.clone()),
@@ -49,5 +49,6 @@ pub(crate) fn summary(pipeline: &str, params: &Params, inputs: &Inputs) -> Summa
         }),
         samplers: samplers::numbers(inputs),
         measurements: measured::numbers(inputs),
+        fidelity: Vec::new(),
     }
 }

@@ -50,7 +50,7 @@ pub use server::{LaunchFailure, Server};
 pub use step_time::{Coefficients, KernelError, KernelTables, StepSource, Term, Terms};
 
 /// Raised when the same inputs give another result.
-pub const REVISION: u32 = 4;
+pub const REVISION: u32 = 5;
 
 /// Texts of the embedded data files: what results depend on besides the code.
 #[must_use]

@@ -22,14 +22,18 @@ pub(crate) fn cut(recorded: Recorded, params: &WorkloadParams) -> Result<Cut, Tr
     let (chosen, warnings) = servable(&recorded.file, chosen, params);
     let chosen = sampled(sessions(chosen), params);
     let found: usize = chosen.iter().map(|session| session.turns.len()).sum();
+    let requests = match params.requests {
+        0 => (found as u64).max(1),
+        some => some,
+    };
     let mut rest = chosen.into_iter();
     let draws: Option<Vec<_>> = (0..params.draws)
-        .map(|_| take_draw(&mut rest, params.requests))
+        .map(|_| take_draw(&mut rest, requests))
         .collect();
     let draws = draws.ok_or(TraceError::TooShort {
         file: recorded.file,
         found: found as u64,
-        requests: params.requests,
+        requests,
         draws: params.draws,
     })?;
     Ok(Cut { draws, warnings })

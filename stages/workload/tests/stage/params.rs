@@ -29,7 +29,7 @@ fn every_problem_is_told_with_its_path() {
     assert_eq!(
         param_errors(with),
         [
-            "requests: must be 1 or more",
+            "requests: must be 1 or more; 0, with `draws = 1`, is all of a recorded trace",
             "profile.arrival.rps: must be above 0, not -1",
             "profile.prompt_tokens.parts.0.of.max: must be at least `min` (5), not 2",
             "profile.output_tokens.kind: a lognormal distribution is given by `mean` and `p95`, or by `mu` and `sigma`",

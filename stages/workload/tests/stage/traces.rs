@@ -175,6 +175,18 @@ fn draws_are_consecutive_stretches_that_start_at_zero() {
 }
 
 #[test]
+fn zero_requests_are_all_of_a_trace_and_an_empty_one_is_refused() {
+    let all = rows("trace = \"azure.csv\"\nrequests = 0\ndraws = 1");
+    assert_eq!(all.len(), 4);
+    let none = "trace = \"azure.csv\"\nrequests = 0\ndraws = 1\nmax_prompt_tokens = 1";
+    assert!(
+        failure(none).contains("has 0 requests"),
+        "{}",
+        failure(none)
+    );
+}
+
+#[test]
 fn trace_that_is_too_short_says_how_much_there_is_and_what_to_set() {
     assert_eq!(
         failure("trace = \"azure.csv\"\nrequests = 2\ndraws = 3"),

@@ -1,12 +1,12 @@
 use super::decode::DecodeAttention;
-use super::skewed;
+use super::skew::Skew;
 use crate::batch::Load;
 use crate::{EngineConfig, Gpu, Model};
 
 /// Small kernels of one layer (norms, rotary embedding, activation, KV write) inside a CUDA graph.
 pub(super) const SMALL_S_PER_LAYER: f64 = 15e-6;
-/// How much longer they take outside a full graph.
-const SMALL_WITHOUT_GRAPH: f64 = 2.0;
+/// How much longer they take outside a full graph, in their own time.
+const UNGRAPHED: f64 = 1.0;
 /// Sampler, fixed part and part per sequence; measured on an RTX 4090 under vLLM 0.19.
 pub(super) const SAMPLER_S: f64 = 25e-6;
 pub(super) const SAMPLER_S_PER_SEQUENCE: f64 = 1.1e-6;
@@ -23,6 +23,7 @@ pub(super) struct Analytic {
     prefill_s_per_pair: f64,
     decode_s_per_context: f64,
     mixed_decode: f64,
+    skew: Skew,
     head_read_s: f64,
     head_s_per_sequence: f64,
 }
@@ -52,6 +53,7 @@ impl Analytic {
             prefill_s_per_pair: 4.0 * heads * layers / ranks / (bf16 * gpu.prefill_attn),
             decode_s_per_context: kv_bytes / (bandwidth * gpu.decode_attn),
             mixed_decode: mixed_decode(model),
+            skew: Skew::new(config, model, gpu),
             head_read_s: model.vocab_params() * 2.0 / ranks / (bandwidth * gpu.gemm_read),
             head_s_per_sequence: 2.0 * model.vocab_params() / ranks / (bf16 * gpu.gemm),
         }
@@ -82,14 +84,15 @@ impl Analytic {
         DecodeAttention::PerToken {
             requests: f64::from(requests),
             seconds: self.decode_s_per_context,
+            skew: self.skew,
         }
     }
 
     /// Attention of the prompt chunks, and of the decoding requests beside them.
     pub(super) fn attention_s(&self, load: &Load) -> (f64, f64) {
-        let equal_s = load.context_sum * self.decode_s_per_context;
-        let longest_s = load.context_max * f64::from(load.decodes) * self.decode_s_per_context;
-        let decode_s = skewed(equal_s, longest_s) * self.mixed_decode;
+        let equal_s = load.context_sum * self.decode_s_per_context * self.mixed_decode;
+        let mean = load.context_sum / f64::from(load.decodes.max(1));
+        let decode_s = equal_s + self.skew.mixed_s(mean, load.context_max);
         (load.prefill_pairs * self.prefill_s_per_pair, decode_s)
     }
 
@@ -100,9 +103,13 @@ impl Analytic {
         product_s + SAMPLER_S + SAMPLER_S_PER_SEQUENCE * sequences
     }
 
-    pub(super) fn small_s(&self, full_graph: bool) -> f64 {
-        let times = if full_graph { 1.0 } else { SMALL_WITHOUT_GRAPH };
-        self.layers * SMALL_S_PER_LAYER * times
+    pub(super) fn small_s(&self) -> f64 {
+        self.layers * SMALL_S_PER_LAYER
+    }
+
+    pub(super) fn ungraphed_s(&self, full_graph: bool) -> f64 {
+        let longer = if full_graph { 0.0 } else { UNGRAPHED };
+        self.layers * SMALL_S_PER_LAYER * longer
     }
 }
 

@@ -1,5 +1,5 @@
 use super::curve::Curve;
-use super::skewed;
+use super::skew::Skew;
 
 /// Steps in which a number of requests decode and nothing else happens.
 #[derive(Debug, Clone)]
@@ -24,27 +24,36 @@ impl Decode {
 #[derive(Debug, Clone)]
 pub(super) enum DecodeAttention {
     /// The same for each token of context.
-    PerToken { requests: f64, seconds: f64 },
+    PerToken {
+        requests: f64,
+        seconds: f64,
+        skew: Skew,
+    },
     /// One layer measured by the mean context.
     ByMean {
         requests: f64,
         layers: f64,
         curve: Curve,
+        skew: Skew,
     },
 }
 
 impl DecodeAttention {
     pub(super) fn seconds(&self, context_sum: f64, context_max: f64) -> f64 {
-        match self {
-            Self::PerToken { requests, seconds } => {
-                skewed(context_sum * seconds, context_max * requests * seconds)
-            }
+        let (requests, equal_s, skew) = match self {
+            Self::PerToken {
+                requests,
+                seconds,
+                skew,
+            } => (*requests, context_sum * seconds, skew),
             Self::ByMean {
                 requests,
                 layers,
                 curve,
-            } => layers * skewed(curve.at(context_sum / requests), curve.at(context_max)),
-        }
+                skew,
+            } => (*requests, layers * curve.at(context_sum / requests), skew),
+        };
+        equal_s + skew.decode_s(requests, context_sum / requests, context_max)
     }
 }
 

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use super::analytic::{distinct, mixed_decode};
 use super::decode::DecodeAttention;
 use super::kernels::{KernelError, KernelTables, Kernels};
-use super::skewed;
+use super::skew::Skew;
 use crate::batch::Load;
-use crate::{EngineConfig, Model};
+use crate::{EngineConfig, Gpu, Model};
 
 /// Kernels from measured tables.
 #[derive(Clone)]
@@ -15,6 +15,7 @@ pub(super) struct Measured {
     /// Cost of decoding beside a prompt against alone, where that was not measured.
     mixed_decode: f64,
     experts: Option<Mixture>,
+    skew: Skew,
 }
 
 /// A mixture of experts on one rank.
@@ -32,6 +33,7 @@ impl Measured {
         tables: &KernelTables,
         config: &EngineConfig,
         model: &Model,
+        gpu: &Gpu,
     ) -> Result<Self, KernelError> {
         let mixture = |experts: crate::Experts| Mixture {
             count: f64::from(experts.count),
@@ -44,6 +46,7 @@ impl Measured {
             layers: f64::from(model.layers),
             mixed_decode: mixed_decode(model),
             experts: model.experts.map(mixture),
+            skew: Skew::new(config, model, gpu),
         })
     }
 
@@ -72,6 +75,7 @@ impl Measured {
             requests,
             layers: self.layers,
             curve: self.tables.decode_curve(requests),
+            skew: self.skew,
         }
     }
 
@@ -93,8 +97,8 @@ impl Measured {
             Some(mixed) => mixed.at(&[tokens, before, f64::from(load.decodes), context]) - alone,
             None => self.tables.decode.at(&[f64::from(load.decodes), context]) * self.mixed_decode,
         };
-        let mixed_s = skewed(beside(mean), beside(load.context_max));
-        (prefill_s, self.layers * mixed_s)
+        let skew_s = self.skew.mixed_s(mean, load.context_max);
+        (prefill_s, self.layers * beside(mean) + skew_s)
     }
 
     pub(super) fn head_s(&self, load: &Load) -> f64 {

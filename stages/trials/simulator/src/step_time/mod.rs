@@ -7,6 +7,7 @@ mod hardware;
 mod kernels;
 mod measured;
 mod profile;
+mod skew;
 mod terms;
 
 use std::sync::Arc;
@@ -23,9 +24,6 @@ use crate::batch::Load;
 use crate::cuda_graphs::CudaGraphs;
 use crate::{EngineConfig, Gpu, Model};
 
-/// Share of the way from the mean to the longest context that a batch of unequal contexts costs;
-/// measured 0.03 to 0.10.
-const SKEW: f64 = 0.05;
 /// Host work of one step: fixed part when it is hidden behind the GPU, when it is not, and when
 /// it is not under tensor parallelism (fitted on H100 runs of vLLM 0.12: 2.5 to 3.6 ms).
 const HOST_S: f64 = 0.5e-3;
@@ -89,7 +87,7 @@ impl StepTime {
     ) -> Result<Self, KernelError> {
         let kernels = match &source.kernels {
             None => Kernels::Analytic(Analytic::new(config, model, gpu)),
-            Some(tables) => Kernels::Measured(Measured::new(tables, config, model)?),
+            Some(tables) => Kernels::Measured(Measured::new(tables, config, model, gpu)?),
         };
         Ok(Self {
             kernels,
@@ -215,7 +213,8 @@ impl StepTime {
             Kernels::Analytic(analytic) => {
                 terms[Term::Linear] = analytic.linear_s(width.tokens, width.everywhere);
                 terms[Term::Head] = analytic.head_s(load);
-                terms[Term::Small] = analytic.small_s(width.full_graph);
+                terms[Term::Small] = analytic.small_s();
+                terms[Term::Ungraphed] = analytic.ungraphed_s(width.full_graph);
             }
             Kernels::Measured(measured) => {
                 terms[Term::Linear] = measured.linear_s(width.tokens, width.everywhere);
@@ -234,11 +233,6 @@ impl StepTime {
             Kernels::Measured(measured) => measured.decode_attention(requests),
         }
     }
-}
-
-/// From what equal contexts cost to what unequal ones do.
-fn skewed(equal_s: f64, longest_s: f64) -> f64 {
-    equal_s + SKEW * (longest_s - equal_s)
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ pub enum Term {
     Communication,
     /// Small kernels of the layers: norms, rotary embedding, activation, KV write.
     Small,
+    /// What a step outside a full CUDA graph takes besides: launches one by one, attention planned anew.
+    Ungraphed,
     /// Host work of a step.
     Host,
     /// Host work for each request of the step.
@@ -31,7 +33,7 @@ pub enum Term {
 
 impl Term {
     /// Every term.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Linear,
         Self::DecodeAttention,
         Self::MixedAttention,
@@ -39,6 +41,7 @@ impl Term {
         Self::Head,
         Self::Communication,
         Self::Small,
+        Self::Ungraphed,
         Self::Host,
         Self::HostPerSequence,
     ];

@@ -1,0 +1,14 @@
+//! Mode `calibrate`: what a real run says of the step times.
+
+mod fit;
+mod matrix;
+mod params;
+mod posterior;
+mod prior;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use params::Params;
+pub(crate) use posterior::Posterior;
+pub(crate) use stage::CalibrateStage;

@@ -1,0 +1,116 @@
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+use sbt_schemas::CalibrationRow;
+use sbt_simulator::{StepSource, Term, Terms};
+
+use super::matrix::Cholesky;
+use super::prior::prior_sd;
+
+/// Share of the prior's standard deviation up to which a coefficient counts as identified.
+const IDENTIFIED: f64 = 0.8;
+
+/// What is known of the coefficients: their logarithms are normal.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Posterior {
+    /// Means, in the order of [`Term::ALL`].
+    pub(crate) mean: Vec<f64>,
+    pub(crate) covariance: Vec<Vec<f64>>,
+    /// Standard deviation of log(measured / simulated) of one request that remains, in the order
+    /// of [`crate::latencies::Metric::ALL`].
+    pub(crate) remains: [f64; 3],
+}
+
+impl Posterior {
+    /// The most likely step times.
+    pub(crate) fn source(&self) -> StepSource {
+        source(&self.mean)
+    }
+
+    /// Step times under draws of the coefficients.
+    pub(crate) fn draws(&self, n: usize, seed: u64) -> Vec<StepSource> {
+        let Some(spread) = Cholesky::of(&self.covariance) else {
+            return Vec::new();
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let draws = (0..n).map(|_| {
+            let z: Vec<f64> = (0..self.mean.len())
+                .map(|_| StandardNormal.sample(&mut rng))
+                .collect();
+            let moved = spread.times(&z);
+            let logs: Vec<f64> = self
+                .mean
+                .iter()
+                .zip(moved)
+                .map(|(mean, by)| mean + by)
+                .collect();
+            source(&logs)
+        });
+        draws.collect()
+    }
+
+    /// As a table.
+    pub(crate) fn rows(&self, n: u64) -> Vec<CalibrationRow> {
+        let rows = Term::ALL.into_iter().enumerate().map(|(i, term)| {
+            let log_sd = self.covariance[i][i].sqrt();
+            CalibrationRow {
+                term: name(term),
+                coefficient: self.mean[i].exp(),
+                log_mean: self.mean[i],
+                log_sd,
+                prior_log_sd: prior_sd(term),
+                identified: log_sd <= IDENTIFIED * prior_sd(term),
+                log_covariance: self.covariance[i].clone(),
+                n,
+                ttft_log_sd: self.remains[0],
+                tpot_log_sd: self.remains[1],
+                e2e_log_sd: self.remains[2],
+            }
+        });
+        rows.collect()
+    }
+
+    /// From a table, and the requests that it was calibrated on; none when nothing was.
+    ///
+    /// # Errors
+    /// When a term is missing.
+    pub(crate) fn from_rows(rows: &[CalibrationRow]) -> Result<Option<(Self, usize)>, String> {
+        let Some(any) = rows.first() else {
+            return Ok(None);
+        };
+        let known: Vec<String> = Term::ALL.map(name).to_vec();
+        let found: Vec<&String> = rows.iter().map(|row| &row.term).collect();
+        if found != known.iter().collect::<Vec<_>>() {
+            return Err(format!(
+                "expected the terms {}, in this order",
+                known.join(", ")
+            ));
+        }
+        let posterior = Self {
+            mean: rows.iter().map(|row| row.log_mean).collect(),
+            covariance: rows.iter().map(|row| row.log_covariance.clone()).collect(),
+            remains: [any.ttft_log_sd, any.tpot_log_sd, any.e2e_log_sd],
+        };
+        Ok(Some((
+            posterior,
+            usize::try_from(any.n).unwrap_or(usize::MAX),
+        )))
+    }
+}
+
+/// Step times of the data sheet under logarithms of the coefficients.
+pub(crate) fn source(logs: &[f64]) -> StepSource {
+    let mut coefficients = Terms::all(1.0);
+    for (term, log) in Term::ALL.into_iter().zip(logs) {
+        coefficients[term] = log.exp();
+    }
+    StepSource {
+        coefficients,
+        kernels: None,
+    }
+}
+
+fn name(term: Term) -> String {
+    let name = serde_json::to_value(term).expect("a unit variant is text");
+    name.as_str().unwrap_or_default().to_owned()
+}
