@@ -1,3 +1,4 @@
+use super::analytic::PerToken;
 use super::curve::Curve;
 use super::skewed;
 
@@ -23,8 +24,8 @@ impl Decode {
 /// Attention of requests that decode alone.
 #[derive(Debug, Clone)]
 pub(super) enum DecodeAttention {
-    /// The same for each token of context.
-    PerToken { requests: f64, seconds: f64 },
+    /// By the tokens attended to, of so many requests.
+    PerToken(f64, PerToken),
     /// One layer measured by the mean context.
     ByMean {
         requests: f64,
@@ -36,8 +37,8 @@ pub(super) enum DecodeAttention {
 impl DecodeAttention {
     pub(super) fn seconds(&self, context_sum: f64, context_max: f64) -> f64 {
         match self {
-            Self::PerToken { requests, seconds } => {
-                skewed(context_sum * seconds, context_max * requests * seconds)
+            Self::PerToken(requests, by_token) => {
+                by_token.seconds(*requests, context_sum, context_max)
             }
             Self::ByMean {
                 requests,

@@ -5,6 +5,7 @@ mod decode;
 mod grid;
 mod hardware;
 mod kernels;
+mod linear;
 mod measured;
 mod profile;
 mod terms;
@@ -215,7 +216,7 @@ impl StepTime {
             Kernels::Analytic(analytic) => {
                 terms[Term::Linear] = analytic.linear_s(width.tokens, width.everywhere);
                 terms[Term::Head] = analytic.head_s(load);
-                terms[Term::Small] = analytic.small_s(width.full_graph);
+                terms[Term::Small] = analytic.small_s(width.tokens, width.full_graph);
             }
             Kernels::Measured(measured) => {
                 terms[Term::Linear] = measured.linear_s(width.tokens, width.everywhere);
