@@ -133,7 +133,9 @@ fn reference(kind: &'static dyn StageKind, paint: Paint) -> String {
         }),
     );
     let schema = kind.params().to_value();
-    section(&mut text, paint, "with", parameters(&schema).into_iter());
+    for (title, parameters) in alternatives(&schema) {
+        section(&mut text, paint, &title, parameters.into_iter());
+    }
     if schema["properties"].get("backend").is_some() {
         section(&mut text, paint, "servers", server::list().into_iter());
         text.push_str("\nsbt stages --server NAME shows the knobs of one.\n");
@@ -168,11 +170,23 @@ pub(super) fn section(
     }
 }
 
-/// Parameters with their meaning, nested ones as dotted paths.
-fn parameters(schema: &Value) -> Vec<(String, String)> {
-    let mut rows = Vec::new();
-    walk(schema, schema, "", &mut rows, 0);
-    rows
+/// Parameters with their meaning, nested ones as dotted paths, under a title; of a kind with
+/// modes those of each mode.
+fn alternatives(schema: &Value) -> Vec<(String, Vec<(String, String)>)> {
+    let parameters = |node: &Value| {
+        let mut rows = Vec::new();
+        walk(schema, node, "", &mut rows, 0);
+        rows
+    };
+    let Some(modes) = schema["anyOf"].as_array() else {
+        return vec![("with".to_owned(), parameters(schema))];
+    };
+    let modes = modes.iter().map(|mode| {
+        let name = mode["properties"]["mode"]["const"].as_str();
+        let title = format!("with mode = \"{}\"", name.unwrap_or_default());
+        (title, parameters(mode))
+    });
+    modes.collect()
 }
 
 /// Deeper nesting than this is left to the JSON Schema.

@@ -1,8 +1,6 @@
-//! Simulated against measured: the same configurations and the same requests on both sides.
+//! Simulated against measured, one folder per mode.
 
-mod compare;
-mod params;
+mod kind;
 mod ranking;
-mod stage;
 
-pub use stage::ValidateKind;
+pub use kind::ValidateKind;

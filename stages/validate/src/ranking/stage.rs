@@ -1,61 +1,20 @@
 use std::collections::BTreeMap;
 
-use sbt_engine::{
-    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
-};
+use sbt_engine::{Input, Output, Stage, StageContext, StageError};
 use sbt_schemas::{CandidateRow, FidelityRow, Row, TrialRow, VerdictRow, WorkloadRow};
 use sbt_trials::{Backend, Config, TrialRunner, TrialSpec};
-use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use crate::compare::{Pair, fidelity};
-use crate::params::Params;
-use crate::ranking::verdict;
+use super::compare::{Pair, fidelity};
+use super::params::Params;
+use super::verdict::verdict;
 
-/// The kind `validate`.
-pub struct ValidateKind;
-
-impl StageKind for ValidateKind {
-    fn name(&self) -> &'static str {
-        "validate"
-    }
-
-    fn about(&self) -> &'static str {
-        "Replays configurations on the simulator and on a real server, and compares"
-    }
-
-    fn revision(&self) -> u32 {
-        1
-    }
-
-    fn params(&self) -> Schema {
-        schema_for!(Params)
-    }
-
-    fn example(&self) -> &'static str {
-        r#"simulated = { kind = "simulator", server = "vllm", model = "llama-3.1-8b", gpu = "h100-sxm", gpus = 1 }
-measured = { kind = "server", server = "vllm", model = "meta-llama/Llama-3.1-8B-Instruct", gpus = 1 }
-draws = [0, 1]
-rank_by = "e2e_p95_s"
-"#
-    }
-
-    fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
-        let params: Params = parse_params(with)?;
-        let problems = params.problems();
-        if problems.is_empty() {
-            Ok(Box::new(ValidateStage { params }))
-        } else {
-            Err(problems)
-        }
-    }
+/// Replays configurations on both sides.
+pub(crate) struct RankingStage {
+    pub(crate) params: Params,
 }
 
-struct ValidateStage {
-    params: Params,
-}
-
-impl Stage for ValidateStage {
+impl Stage for RankingStage {
     fn inputs(&self) -> Vec<Input> {
         vec![
             Input::required("workload", &WorkloadRow::TABLE),
@@ -119,7 +78,7 @@ impl Stage for ValidateStage {
     }
 }
 
-impl ValidateStage {
+impl RankingStage {
     /// The baseline, the recommended, then the rest as they stand; each once.
     fn configs(&self, candidates: &[CandidateRow]) -> Result<Vec<Config>, StageError> {
         let mut order: Vec<&CandidateRow> = candidates.iter().collect();

@@ -2,7 +2,7 @@
 
 use sbt_schemas::{Cell, Outcome, Provenance, Row as _, TrialRow, Verdict, VerdictRow};
 
-use crate::compare::{Pair, mean};
+use super::compare::{Pair, mean};
 
 /// Name of the check.
 const CHECK: &str = "ranking";
