@@ -10,6 +10,7 @@ mod candidates;
 mod counterfactual;
 mod fidelity;
 mod plan;
+mod points;
 mod quality;
 mod requests;
 mod row;
@@ -29,6 +30,7 @@ pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
 pub use plan::PlanRow;
+pub use points::PointRow;
 pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
@@ -42,7 +44,9 @@ pub use trace::TraceRow;
 pub use trials::TrialRow;
 pub use value::{Cell, ColumnType, Value};
 pub use verdicts::VerdictRow;
-pub use vocabulary::{Outcome, Phase, Population, Provenance, RequestStatus, TokenSource, Verdict};
+pub use vocabulary::{
+    Outcome, Phase, PointUse, Population, Provenance, RequestStatus, TokenSource, Verdict,
+};
 pub use workload::WorkloadRow;
 
 /// Every table, in the order of the reference: walked by the schema generator and the docs.
@@ -59,5 +63,6 @@ pub const TABLES: &[&TableSpec] = &[
     &AttributionRow::TABLE,
     &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,
+    &PointRow::TABLE,
     &VerdictRow::TABLE,
 ];

@@ -36,7 +36,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("sbt-plan", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     ("sbt-render", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
-    ("sbt-validate", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-validate",
+        &["sbt-engine", "sbt-schemas", "sbt-simulator", "sbt-trials"],
+    ),
 ];
 
 fn workspace_edges() -> BTreeMap<String, Vec<String>> {

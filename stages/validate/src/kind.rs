@@ -2,7 +2,7 @@ use sbt_engine::{ParamError, Stage, StageKind, nearest_name, parse_params};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::ranking;
+use crate::{aggregate, ranking};
 
 /// The kind `validate`.
 pub struct ValidateKind;
@@ -12,26 +12,31 @@ pub struct ValidateKind;
 enum Mode {
     /// The same configurations on the simulator and on a real server.
     Ranking,
+    /// Means of concurrency sweeps.
+    Aggregate,
 }
 
 impl Mode {
-    const ALL: [Self; 1] = [Self::Ranking];
+    const ALL: [Self; 2] = [Self::Ranking, Self::Aggregate];
 
     fn name(self) -> &'static str {
         match self {
             Self::Ranking => "ranking",
+            Self::Aggregate => "aggregate",
         }
     }
 
     fn about(self) -> &'static str {
         match self {
             Self::Ranking => "The same configurations on the simulator and on a real server.",
+            Self::Aggregate => "Published means of concurrency sweeps against their simulation.",
         }
     }
 
     fn params(self, generator: &mut SchemaGenerator) -> Schema {
         match self {
             Self::Ranking => ranking::Params::json_schema(generator),
+            Self::Aggregate => aggregate::Params::json_schema(generator),
         }
     }
 
@@ -41,6 +46,11 @@ impl Mode {
                 let params: ranking::Params = parse_params(with)?;
                 none_wrong(params.problems())?;
                 Ok(Box::new(ranking::RankingStage { params }))
+            }
+            Self::Aggregate => {
+                let params: aggregate::Params = parse_params(with)?;
+                none_wrong(params.problems())?;
+                Ok(Box::new(aggregate::AggregateStage { params }))
             }
         }
     }

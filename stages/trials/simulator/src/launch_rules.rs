@@ -52,8 +52,13 @@ fn quantization(config: &EngineConfig, model: &Model) -> Option<String> {
     let of_experts = model.experts.and_then(|experts| experts.weights_dtype);
     let checkpoint = of_experts.unwrap_or(model.weights_dtype);
     let fits = asked == checkpoint || (asked == Fp8 && checkpoint == Fp8Block);
-    (checkpoint != Bfloat16 && !fits)
-        .then(|| format!("quantization {asked:?} is not that of the checkpoint, {checkpoint:?}"))
+    (checkpoint != Bfloat16 && !fits).then(|| {
+        format!(
+            "quantization to {} does not fit the checkpoint, whose weights are {}",
+            asked.name(),
+            checkpoint.name()
+        )
+    })
 }
 
 fn memory(config: &EngineConfig) -> Option<String> {

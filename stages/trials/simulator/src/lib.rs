@@ -10,6 +10,7 @@ mod allocation;
 mod balancer;
 mod batch;
 mod blocks;
+mod called;
 mod catalogue;
 mod client;
 mod cuda_graphs;

@@ -25,6 +25,20 @@ pub enum WeightsDtype {
 }
 
 impl WeightsDtype {
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bfloat16 => "bfloat16",
+            Self::Fp8 => "fp8",
+            Self::Fp8Block => "fp8_block",
+            Self::Int8 => "int8",
+            Self::Int4 => "int4",
+            Self::Nvfp4 => "nvfp4",
+            Self::Mxfp4 => "mxfp4",
+        }
+    }
+
     /// Bytes of one weight with its share of the scales.
     #[must_use]
     pub fn bytes(self) -> f64 {
