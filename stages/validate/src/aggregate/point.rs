@@ -44,7 +44,6 @@ impl Point {
             .ok_or_else(|| unknown("model", line.text("model_path")))?;
         let gpu =
             Gpu::called(line.text("system")).ok_or_else(|| unknown("GPU", line.text("system")))?;
-        let data_parallel = count(line, "attention_dp_size")?.unwrap_or(1);
         let output_tokens = count(line, "osl")?.ok_or("`osl` is empty")?;
         if output_tokens < LEAST_OUTPUT {
             return Err(format!(
@@ -56,14 +55,14 @@ impl Point {
             gpu: gpu.clone(),
             server: engine(line)?,
             tensor_parallel: count(line, "tp_size")?.unwrap_or(1),
-            data_parallel,
+            data_parallel: count(line, "attention_dp_size")?.unwrap_or(1),
             expert_parallel: count(line, "moe_ep_size")?.is_some_and(|ranks| ranks > 1),
             kv_fp8: ["kv_cache_dtype", "kvcache_quant_mode"]
                 .iter()
                 .any(|column| line.text(column).contains("fp8")),
             input_tokens: count(line, "isl")?.ok_or("`isl` is empty")?,
             output_tokens,
-            concurrency: concurrency(line, data_parallel)?,
+            concurrency: concurrency(line)?,
             ttft_s: line
                 .number("silicon_ttft_ms")?
                 .filter(|ms| *ms > 0.0)
@@ -138,8 +137,9 @@ fn count(line: &Line, column: &str) -> Result<Option<u32>, String> {
     }
 }
 
-/// Requests in flight, which the samples keep in a text; else the batch, of each engine.
-fn concurrency(line: &Line, engines: u32) -> Result<u32, String> {
+/// Requests in flight, which the samples keep in a text. The batch is no word on it: some lines
+/// have the batch of a plan.
+fn concurrency(line: &Line) -> Result<u32, String> {
     let named = line
         .text("silicon_data_source")
         .split(';')
@@ -149,13 +149,12 @@ fn concurrency(line: &Line, engines: u32) -> Result<u32, String> {
         });
     let found = match named {
         Some(parsed) => parsed,
-        None => match count(line, "concurrency")? {
-            Some(users) => Some(users),
-            None => count(line, "batch_size")?.map(|batch| batch.saturating_mul(engines)),
-        },
+        None => count(line, "concurrency")?,
     };
     found.filter(|users| *users > 0).ok_or_else(|| {
-        "its concurrency stands neither in `silicon_data_source` nor in `batch_size`".to_owned()
+        "how many requests were in flight stands neither in `silicon_data_source` \
+         (silicon_concurrency=) nor in a column `concurrency`"
+            .to_owned()
     })
 }
 
@@ -215,4 +214,99 @@ fn quantised(model: &Model, line: &Line) -> Result<Model, String> {
         }
     }
     Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::reader::lines;
+
+    const HEADER: &str = "silicon_data_source,backend,backend_version,model_path,system,precision,mode,isl,osl,tp_size,pp_size,silicon_tpot_ms\n";
+
+    fn read(line: &str) -> Result<Point, String> {
+        Point::read(&lines(&format!("{HEADER}{line}\n")).unwrap()[0])
+    }
+
+    #[test]
+    fn line_says_model_machine_server_and_load() {
+        let point = read(
+            "source_file=x; silicon_concurrency=16,vllm,0.12.0,Qwen/Qwen3-32B,h100_sxm,fp8,agg,1024,128,2,1,20",
+        )
+        .unwrap();
+        assert_eq!(point.model.name, "qwen3-32b");
+        assert_eq!(point.model.weights_dtype, WeightsDtype::Fp8);
+        assert_eq!((point.gpu.name.as_str(), point.gpus()), ("h100-sxm", 2));
+        assert_eq!((point.server, point.concurrency), (Engine::Vllm(12), 16));
+        assert_eq!((point.ttft_s, point.tpot_s), (None, 0.02));
+        assert_eq!(
+            point.group("0.12.0"),
+            "qwen3-32b fp8 on h100-sxm, vllm 0.12.0"
+        );
+    }
+
+    #[test]
+    fn fp4_of_a_latent_model_leaves_attention_and_of_gpt_oss_is_the_checkpoint() {
+        let of = |model: &str| {
+            let line = format!(
+                "silicon_concurrency=4,sglang,0.5,{model},b200_sxm,fp4,agg,1024,128,8,1,20"
+            );
+            let model = read(&line).unwrap().model;
+            (model.weights_dtype, model.experts.unwrap().weights_dtype)
+        };
+        let (bf16, mxfp4) = (WeightsDtype::Bfloat16, Some(WeightsDtype::Mxfp4));
+        assert_eq!(
+            of("nvidia/DeepSeek-R1-0528-FP4"),
+            (bf16, Some(WeightsDtype::Nvfp4))
+        );
+        assert_eq!(of("openai/gpt-oss-120b"), (bf16, mxfp4));
+    }
+
+    #[test]
+    fn what_cannot_be_simulated_says_why() {
+        for (line, part) in [
+            (
+                "silicon_concurrency=4,trtllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1,9,1,1,2",
+                "`trtllm`",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen9-1B,h100_sxm,,agg,1,9,1,1,2",
+                "`Qwen/Qwen9-1B`",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,mi300x,,agg,1,9,1,1,2",
+                "`mi300x`",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,,disagg,1,9,1,1,2",
+                "`disagg`",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1,9,1,2,2",
+                "pp_size 2",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,int3,agg,1,9,1,1,2",
+                "`int3`",
+            ),
+            (
+                "x=1,vllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1,9,1,1,2",
+                "in flight",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1,1,1,1,2",
+                "1 tokens",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1,9,1,1,",
+                "no time per",
+            ),
+            (
+                "silicon_concurrency=4,vllm,1,Qwen/Qwen3-32B,h100_sxm,,agg,1.5,9,1,1,2",
+                "1.5",
+            ),
+        ] {
+            let reason = read(line).unwrap_err();
+            assert!(reason.contains(part), "{line}: {reason}");
+        }
+    }
 }

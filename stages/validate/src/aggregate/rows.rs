@@ -4,7 +4,7 @@ use sbt_schemas::{FidelityRow, PointRow, PointUse, Provenance, Verdict, VerdictR
 
 use super::group::{Candidate, Group};
 use super::params::Limits;
-use super::point::{Engine, Point};
+use super::point::Point;
 use super::reader::Line;
 use super::scene::Simulated;
 
@@ -104,13 +104,9 @@ pub(crate) fn verdict(group: &Group, limits: &Limits) -> VerdictRow {
 
 fn evidence(group: &Group, error: f64, before: f64) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let loop_of = match group.candidates[0].point.server {
-        Engine::Vllm(_) => "",
-        Engine::Sglang => "; SGLang is simulated with vLLM's loop",
-    };
     format!(
         "TPOT MAPE {} over {} points that were not fitted, {} before the fit; host work x {:.2} and \
-         mixed attention x {:.2} from {} points of its own{loop_of}",
+         mixed attention x {:.2} from {} points of its own",
         percent(error),
         group.held_out().len(),
         percent(before),

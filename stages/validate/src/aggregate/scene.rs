@@ -2,16 +2,19 @@
 
 use std::f64::consts::SQRT_2;
 
-use sbt_simulator::{Client, EngineConfig, Gpu, KvCacheDtype, Request, Server, StepSource};
+use sbt_simulator::{
+    Client, EngineConfig, Gpu, KvCacheDtype, Request, SchedulerKind, Server, StepSource,
+};
 
 use super::point::{Engine, Point};
 
-/// Requests of each user; the first, which only spreads the users, is not counted.
-const TURNS: u32 = 4;
-/// Requests in all that are enough for a mean.
-const ENOUGH: u32 = 512;
+/// Requests of each user; the first wave counts, as it does in the sweeps.
+const TURNS: u32 = 5;
 /// Lengths vary by so much to either side: users with equal lengths prefill and end together.
 const JITTER: f64 = 0.1;
+/// Chosen: what a client takes between an answer and its next request, at most.
+const LONGEST_PAUSE_S: f64 = 0.02;
+const SQRT_3: f64 = 1.732_050_807_568_877_2;
 /// vLLM before this version schedules a step after the one before has ended.
 const VLLM_ASYNC: u32 = 14;
 /// vLLM before this version took 0.90 of the memory.
@@ -37,9 +40,8 @@ pub(crate) fn simulate(point: &Point, source: &StepSource) -> Result<Simulated, 
     let server = Server::launch(&config, &point.model, &point.gpu, point.gpus(), source)
         .map_err(|failure| format!("the simulated server does not come up: {failure}"))?;
     let run = server.simulate(&requests(point), &Client::default());
-    let counted = run.requests.iter().skip(point.concurrency as usize);
     let (mut n, mut ttft_s, mut tpot_s) = (0.0, 0.0, 0.0);
-    for served in counted {
+    for served in &run.requests {
         let times = served.sent_s.zip(served.first_token_s).zip(served.decode_s);
         let Some(((sent_s, first_s), decode_s)) = times else {
             return Err(format!("a simulated request ended {}", served.status));
@@ -76,8 +78,8 @@ fn config(point: &Point) -> EngineConfig {
             gpu_memory_utilization: if minor < VLLM_MORE_MEMORY { 0.90 } else { 0.92 },
             ..common
         },
-        // Its prefills come in chunks beside decoding here, as vLLM's do.
         Engine::Sglang => EngineConfig {
+            scheduler: SchedulerKind::Sglang,
             max_num_batched_tokens: Some(sglang_chunk(&point.gpu)),
             max_num_seqs: Some(point.concurrency.clamp(1, sglang_chunk(&point.gpu))),
             gpu_memory_utilization: SGLANG_MEMORY,
@@ -96,42 +98,32 @@ fn sglang_chunk(gpu: &Gpu) -> u32 {
     }
 }
 
-/// Each user sends its next request when the one before has ended. The first answers are of
-/// lengths between nothing and all, so that users do not stay in step.
+/// All users start at once, and each sends its next request shortly after the one before has
+/// ended. The pauses take users out of step where the scheduler lets them: with none at all those
+/// who once prefilled together would for ever.
 fn requests(point: &Point) -> Vec<Request> {
     let users = point.concurrency;
-    let turns = TURNS.max(ENOUGH.div_ceil(users) + 1).min(4 * TURNS);
-    let mut requests = Vec::with_capacity((users * turns) as usize);
-    for turn in 0..turns {
-        for user in 0..users {
-            let number = turn * users + user;
-            let (input, output) = (spread(number, GOLDEN), spread(number, SQRT_2));
-            let answered = if turn == 0 {
-                f64::from(user + 1) / f64::from(users)
-            } else {
-                output
-            };
-            requests.push(Request {
-                start_s: 0.0,
-                after: number.checked_sub(users).map(|before| before as usize),
-                continues: false,
-                prompt_tokens: scaled(point.input_tokens, input),
-                output_tokens: scaled(point.output_tokens, answered),
-                block_ids: Vec::new(),
-                block_tokens: 16,
-            });
-        }
+    let mut requests = Vec::with_capacity((users * TURNS) as usize);
+    for number in 0..users * TURNS {
+        requests.push(Request {
+            start_s: LONGEST_PAUSE_S * even(number, GOLDEN),
+            after: number.checked_sub(users).map(|before| before as usize),
+            continues: false,
+            prompt_tokens: jittered(point.input_tokens, even(number, SQRT_2)),
+            output_tokens: jittered(point.output_tokens, even(number, SQRT_3)),
+            block_ids: Vec::new(),
+            block_tokens: 16,
+        });
     }
     requests
 }
 
-/// Factors around 1, by multiples of an irrational number: even over every stretch, and the same
-/// every time.
-fn spread(number: u32, irrational: f64) -> f64 {
-    let place = (f64::from(number) * irrational).fract();
-    1.0 + JITTER * (2.0 * place - 1.0)
+/// Multiples of an irrational number, modulo 1: even over every stretch, and the same every time.
+fn even(number: u32, irrational: f64) -> f64 {
+    (f64::from(number) * irrational).fract()
 }
 
-fn scaled(tokens: u32, factor: f64) -> u32 {
+fn jittered(tokens: u32, place: f64) -> u32 {
+    let factor = 1.0 + JITTER * (2.0 * place - 1.0);
     ((f64::from(tokens) * factor).round() as u32).max(1)
 }

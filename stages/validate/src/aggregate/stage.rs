@@ -152,11 +152,6 @@ fn warn(ctx: &StageContext, points: &[PointRow]) {
     for (reason, n) in reasons {
         ctx.warn(format!("{n} of {} points skipped: {reason}", points.len()));
     }
-    if points.iter().any(|point| point.server.contains("sglang")) {
-        ctx.warn(
-            "points of SGLang are simulated with vLLM's loop: prompts in chunks beside decoding",
-        );
-    }
     ctx.warn(
         "TTFT of a closed loop depends on lengths and starts that sweeps do not say: judge by TPOT",
     );
