@@ -5,6 +5,7 @@ mod group;
 mod params;
 mod point;
 mod reader;
+mod report;
 mod rows;
 mod scene;
 mod stage;

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use sbt_engine::{FileParam, Input, Output, Stage, StageContext, StageError};
+use sbt_engine::{FileParam, Input, Output, OutputKind, Stage, StageContext, StageError, Written};
 use sbt_schemas::{FidelityRow, PointRow, Row, VerdictRow};
 use serde_json::{Value, json};
 
@@ -9,10 +9,13 @@ use super::group::{Candidate, Group, fit_all, simulate_all};
 use super::params::Params;
 use super::point::Point;
 use super::reader::{Line, lines};
+use super::report::page;
 use super::rows;
 
 /// Name of the file among the stage's.
 const POINTS: &str = "points";
+/// Name of the page's output.
+const REPORT: &str = "report";
 
 /// Simulates the points of a file, and fits what they tell something of.
 pub(crate) struct AggregateStage {
@@ -29,6 +32,10 @@ impl Stage for AggregateStage {
             Output::table(&FidelityRow::TABLE),
             Output::table(&VerdictRow::TABLE),
             Output::table(&PointRow::TABLE),
+            Output {
+                name: REPORT.to_owned(),
+                kind: OutputKind::Folder,
+            },
         ]
     }
 
@@ -70,6 +77,9 @@ impl Stage for AggregateStage {
         let fidelity: Vec<FidelityRow> = groups.iter().flat_map(rows::fidelity).collect();
         let limits = &self.params.limits;
         let verdicts: Vec<VerdictRow> = groups.iter().map(|g| rows::verdict(g, limits)).collect();
+        let page = page(&ctx.pipeline, &verdicts, &points).into_bytes();
+        let files = [("report.html".to_owned(), page)];
+        ctx.write(REPORT, Written::Folder(files.into()));
         ctx.write_rows(FidelityRow::TABLE.name, &fidelity)?;
         ctx.write_rows(VerdictRow::TABLE.name, &verdicts)?;
         ctx.write_rows(PointRow::TABLE.name, &points)

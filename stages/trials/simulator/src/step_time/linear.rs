@@ -9,6 +9,7 @@ const EXPERTS_S: f64 = 35e-6;
 const EXPERTS_GEMM: f64 = 0.7;
 
 /// Matrix products of the layers on one rank.
+#[derive(Debug, Clone)]
 pub(super) struct Linear {
     /// Products by the number of layers that have them.
     dense: Vec<(f64, Product)>,
@@ -25,6 +26,7 @@ pub(super) struct Product {
 }
 
 /// Experts of the layers that have them.
+#[derive(Debug, Clone)]
 struct Mixture {
     layers: f64,
     count: f64,
