@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
+use crate::decision::small_decision;
 use crate::sandbox::{Sandbox, data};
 
 const PIPELINE: &str = "pipelines/fidelity_aggregate.toml";
@@ -13,7 +14,7 @@ fn points(sandbox: &Sandbox) -> Vec<Value> {
     sandbox.table("fidelity_aggregate:fidelity.points")
 }
 
-/// Every tenth point that development had, so that the test is short.
+/// Every fifth point of vLLM, so that the test is short.
 #[test]
 fn sweeps_of_vllm_are_met_where_nothing_was_fitted() {
     let Some(file) = data("serving-truth/aggregate_h100_h200.csv") else {
@@ -24,7 +25,7 @@ fn sweeps_of_vllm_are_met_where_nothing_was_fitted() {
     let header = lines.next().unwrap();
     let of_vllm = lines.filter(|line| line.contains(",vllm,"));
     let some: Vec<&str> = of_vllm.step_by(5).collect();
-    let sandbox = Sandbox::new();
+    let sandbox = small_decision();
     sandbox.write("some.csv", &format!("{header}\n{}\n", some.join("\n")));
     let outcome = sandbox.ok(&["run", PIPELINE, "--set", "params.points=some.csv"]);
     println!("{outcome}");
@@ -55,7 +56,7 @@ fn sweeps_of_vllm_are_met_where_nothing_was_fitted() {
 
 #[test]
 fn points_that_cannot_be_simulated_are_rows_with_a_reason() {
-    let sandbox = Sandbox::new();
+    let sandbox = small_decision();
     let lines = [
         "a,silicon_concurrency=2,vllm,0.12.0,Qwen/Qwen3-0.6B,h100_sxm,agg,64,16,1,9,2",
         "b,silicon_concurrency=2,vllm,0.12.0,Nobody/Model-1B,h100_sxm,agg,64,16,1,9,2",
@@ -88,7 +89,7 @@ fn points_that_cannot_be_simulated_are_rows_with_a_reason() {
 
 #[test]
 fn file_without_the_columns_says_which() {
-    let sandbox = Sandbox::new();
+    let sandbox = small_decision();
     sandbox.write("points.csv", "isl,osl\n1,2\n");
     let outcome = sandbox.run(&["run", PIPELINE, "--set", "params.points=points.csv"]);
     assert_eq!(outcome.code, Some(1), "{outcome}");

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Params {
-    /// CSV file of the points, in the columns of AIConfigurator's `silicon_sample.csv`.
+    /// CSV file of the points, in the columns of AIConfigurator's `silicon_sample.csv`; without one
+    /// the run says that it is missing.
     pub(crate) points: String,
     /// Share of the points of each group on which host work and mixed attention are fitted; errors
     /// are those of the others.
@@ -46,10 +47,6 @@ fn default_fit() -> f64 {
 impl Params {
     pub(crate) fn problems(&self) -> Vec<ParamError> {
         let mut problems = Vec::new();
-        if self.points.is_empty() {
-            let wrong = "names no file: expected a CSV of measured points";
-            problems.push(ParamError::at(&["points"], wrong));
-        }
         if !(0.0..1.0).contains(&self.fit) {
             let wrong = format!("is {}, expected 0 or more and less than 1", self.fit);
             problems.push(ParamError::at(&["fit"], wrong));

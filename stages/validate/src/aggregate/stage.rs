@@ -44,6 +44,9 @@ impl Stage for AggregateStage {
     }
 
     fn files(&self) -> Vec<FileParam> {
+        if self.params.points.is_empty() {
+            return Vec::new();
+        }
         vec![FileParam {
             name: POINTS.to_owned(),
             path: self.params.points.clone().into(),
@@ -87,7 +90,10 @@ impl Stage for AggregateStage {
 }
 
 fn read(ctx: &StageContext) -> Result<Vec<Line>, StageError> {
-    let path = ctx.file(POINTS)?;
+    let missing = |_| {
+        StageError::user("no file of points is given: `--set params.points=FILE.csv` names one")
+    };
+    let path = ctx.file(POINTS).map_err(missing)?;
     let text = std::fs::read_to_string(path).map_err(|source| StageError::Io {
         what: format!("cannot read {}", path.display()),
         source,
