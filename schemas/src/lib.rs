@@ -11,6 +11,7 @@ mod candidates;
 mod counterfactual;
 mod fidelity;
 mod plan;
+mod points;
 mod predictions;
 mod quality;
 mod requests;
@@ -32,6 +33,7 @@ pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
 pub use plan::PlanRow;
+pub use points::PointRow;
 pub use predictions::PredictionRow;
 pub use quality::QualityRow;
 pub use requests::RequestRow;
@@ -47,7 +49,9 @@ pub use trace::TraceRow;
 pub use trials::TrialRow;
 pub use value::{Cell, ColumnType, Value};
 pub use verdicts::VerdictRow;
-pub use vocabulary::{Outcome, Phase, Population, Provenance, RequestStatus, TokenSource, Verdict};
+pub use vocabulary::{
+    Outcome, Phase, PointUse, Population, Provenance, RequestStatus, TokenSource, Verdict,
+};
 pub use workload::WorkloadRow;
 
 /// Every table, in the order of the reference: walked by the schema generator and the docs.
@@ -66,5 +70,6 @@ pub const TABLES: &[&TableSpec] = &[
     &FidelityRow::TABLE,
     &PredictionRow::TABLE,
     &CalibrationRow::TABLE,
+    &PointRow::TABLE,
     &VerdictRow::TABLE,
 ];

@@ -66,6 +66,18 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
+    /// What a measured point of a sweep was used for.
+    pub enum PointUse {
+        /// Coefficients were fitted to it.
+        Fitted = "fitted",
+        /// Errors are of such points.
+        HeldOut = "held_out",
+        /// It cannot be simulated.
+        Skipped = "skipped",
+    }
+}
+
+vocabulary! {
     /// How a trial ended. Only `ok` can be recommended; every other outcome keeps its reason.
     pub enum Outcome {
         /// Measured to the end in steady state.

@@ -186,13 +186,14 @@ fn finish(
         results = Some(out);
     }
     if !arguments.json {
-        say(report, results.as_deref(), environment)?;
+        say(report, &store, results.as_deref(), environment)?;
     }
     gates(report, &store, arguments)
 }
 
 fn say(
     report: &RunReport,
+    store: &Store,
     results: Option<&Path>,
     environment: &Environment,
 ) -> Result<(), Failure> {
@@ -211,6 +212,13 @@ fn say(
     if let Some(summary) = read_summary(&results.join("summary.json")) {
         let paint = Paint::new(environment.colour_out);
         out.write_all(closing(&summary, paint).as_bytes())?;
+    } else {
+        // Without a report of a decision the verdicts are the answer.
+        for (_, verdict) in verdicts(report, store) {
+            let evidence = verdict.evidence.unwrap_or_default();
+            let (ended, check) = (verdict.verdict, verdict.check);
+            writeln!(out, "  {ended:<17} {check}: {evidence}")?;
+        }
     }
     let report: PathBuf = results.join("report.html");
     let shown = if report.exists() {

@@ -2,7 +2,7 @@ use sbt_engine::{ParamError, Stage, StageKind, nearest_name, parse_params};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::{calibrate, ranking, replay};
+use crate::{aggregate, calibrate, ranking, replay};
 
 /// The kind `validate`.
 pub struct ValidateKind;
@@ -16,16 +16,24 @@ enum Mode {
     Calibrate,
     /// A recorded run on the simulator.
     Replay,
+    /// Means of concurrency sweeps.
+    Aggregate,
 }
 
 impl Mode {
-    const ALL: [Self; 3] = [Self::Ranking, Self::Calibrate, Self::Replay];
+    const ALL: [Self; 4] = [
+        Self::Ranking,
+        Self::Calibrate,
+        Self::Replay,
+        Self::Aggregate,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Ranking => "ranking",
             Self::Calibrate => "calibrate",
             Self::Replay => "replay",
+            Self::Aggregate => "aggregate",
         }
     }
 
@@ -34,6 +42,7 @@ impl Mode {
             Self::Ranking => "The same configurations on the simulator and on a real server.",
             Self::Calibrate => "What the first requests of a real run say of the step times.",
             Self::Replay => "A recorded run on the simulator, request by request.",
+            Self::Aggregate => "Published means of concurrency sweeps against their simulation.",
         }
     }
 
@@ -42,6 +51,7 @@ impl Mode {
             Self::Ranking => ranking::Params::json_schema(generator),
             Self::Calibrate => calibrate::Params::json_schema(generator),
             Self::Replay => replay::Params::json_schema(generator),
+            Self::Aggregate => aggregate::Params::json_schema(generator),
         }
     }
 
@@ -61,6 +71,11 @@ impl Mode {
                 let params: replay::Params = parse_params(with)?;
                 none_wrong(params.problems())?;
                 Ok(Box::new(replay::ReplayStage { params }))
+            }
+            Self::Aggregate => {
+                let params: aggregate::Params = parse_params(with)?;
+                none_wrong(params.problems())?;
+                Ok(Box::new(aggregate::AggregateStage { params }))
             }
         }
     }

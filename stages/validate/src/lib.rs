@@ -1,5 +1,6 @@
 //! Simulated against measured, one folder per mode.
 
+mod aggregate;
 mod calibrate;
 mod compared;
 mod interval;

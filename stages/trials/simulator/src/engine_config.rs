@@ -1,8 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::WeightsDtype;
-use crate::{Gpu, Model};
+use crate::weights::Weights;
+use crate::{Gpu, Model, WeightsDtype};
 
 /// Knobs of vLLM 0.33 that the simulator models, under the server's own names. None: the server's
 /// default, which depends on the GPU or the model. A knob that is not modelled is no field.
@@ -133,15 +133,52 @@ impl KvCacheDtype {
     }
 }
 
-/// Quantisation of the weights at load.
+/// Quantisation of the weights. Methods that need a checkpoint of their own stand for one of the
+/// same shape where the model's is bf16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Quantization {
     /// The weights as they are.
-    #[serde(rename = "none")]
     None,
     /// fp8 weights and activations in the layers; embeddings stay bf16.
-    #[serde(rename = "fp8")]
     Fp8,
+    /// The same with a scale per tensor.
+    Fp8PerTensor,
+    /// With a scale per channel.
+    Fp8PerChannel,
+    /// With a scale per block of 128 x 128.
+    Fp8PerBlock,
+    /// 8-bit weights, bf16 products.
+    Int8PerChannelWeightOnly,
+    /// fp4 weights and activations.
+    Nvfp4PerToken,
+    /// The same from a checkpoint of NVIDIA's Model Optimizer.
+    ModeloptFp4,
+    /// 4-bit weights with fp8 activations where the GPU has fp4.
+    Mxfp4,
+    /// 4-bit weights of AWQ, bf16 products.
+    Awq,
+    /// The same in Marlin's kernels.
+    AwqMarlin,
+    /// 4-bit weights of GPTQ, bf16 products.
+    Gptq,
+    /// The same in Marlin's kernels.
+    GptqMarlin,
+}
+
+impl Quantization {
+    /// Data type that the weights have; none: the checkpoint's.
+    pub(crate) fn weights(self) -> Option<WeightsDtype> {
+        match self {
+            Self::None => None,
+            Self::Fp8 | Self::Fp8PerTensor | Self::Fp8PerChannel => Some(WeightsDtype::Fp8),
+            Self::Fp8PerBlock => Some(WeightsDtype::Fp8Block),
+            Self::Int8PerChannelWeightOnly => Some(WeightsDtype::Int8),
+            Self::Nvfp4PerToken | Self::ModeloptFp4 => Some(WeightsDtype::Nvfp4),
+            Self::Mxfp4 => Some(WeightsDtype::Mxfp4),
+            Self::Awq | Self::AwqMarlin | Self::Gptq | Self::GptqMarlin => Some(WeightsDtype::Int4),
+        }
+    }
 }
 
 /// Memory from which vLLM takes its defaults for large GPUs (`arg_utils.py`).
@@ -152,7 +189,7 @@ const LARGEST_GPU_BYTES: u64 = 160 << 30;
 impl EngineConfig {
     /// Whether vLLM counts the GPU among the large ones: 70 GiB or more, A100 left out.
     fn large(gpu: &Gpu) -> bool {
-        gpu.memory_bytes >= LARGE_GPU_BYTES && gpu.fp8_tflops.is_some()
+        gpu.memory_bytes >= LARGE_GPU_BYTES && gpu.fp8.is_some()
     }
 
     /// [`Self::max_num_seqs`], or the API server's default.
@@ -196,11 +233,20 @@ impl EngineConfig {
         self.tensor_parallel_size * self.data_parallel_size
     }
 
-    /// Bytes of one weight in the layers.
-    pub(crate) fn weight_bytes(&self, model: &Model) -> f64 {
-        match (self.quantization, model.weights_dtype) {
-            (Quantization::None, WeightsDtype::Bfloat16) => 2.0,
-            (Quantization::Fp8, _) | (Quantization::None, WeightsDtype::Fp8) => 1.0,
+    /// Data types of the weights: those of a checkpoint that is quantised stay.
+    pub(crate) fn weights(&self, model: &Model) -> Weights {
+        let as_run = |checkpoint| match (checkpoint, self.quantization.weights()) {
+            (WeightsDtype::Bfloat16, Some(quantised)) => quantised,
+            (checkpoint, _) => checkpoint,
+        };
+        let of_experts = model.experts.and_then(|experts| experts.weights_dtype);
+        Weights {
+            layers: match of_experts {
+                // Such a checkpoint leaves its other weights as they are.
+                Some(_) => model.weights_dtype,
+                None => as_run(model.weights_dtype),
+            },
+            experts: as_run(of_experts.unwrap_or(model.weights_dtype)),
         }
     }
 }

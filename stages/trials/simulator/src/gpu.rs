@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue;
+use crate::{WeightsDtype, catalogue};
 
 pub(crate) const DATA: &str = include_str!("../data/gpus.toml");
 static GPUS: LazyLock<BTreeMap<String, Gpu>> =
@@ -21,27 +21,31 @@ pub struct Gpu {
     pub about: String,
     /// Device memory.
     pub memory_bytes: u64,
-    /// Dense bf16 peak.
-    pub bf16_tflops: f64,
-    /// Dense fp8 peak; none where the hardware has no fp8: weights then only take less memory.
-    #[serde(default)]
-    pub fp8_tflops: Option<f64>,
     /// Memory bandwidth.
     pub bandwidth_tb_s: f64,
-    /// Share of the bf16 peak in large matrix products.
-    pub gemm: f64,
-    /// Share of the fp8 peak in large matrix products.
+    /// Matrix products of bf16.
+    pub bf16: Products,
+    /// Of fp8 with scales per tensor or channel; none where the hardware has no fp8: weights then
+    /// only take less memory.
     #[serde(default)]
-    pub gemm_fp8: Option<f64>,
-    /// Share of the bandwidth when a small batch reads bf16 weights.
-    pub gemm_read: f64,
-    /// Share of the bandwidth when a small batch reads fp8 weights.
-    pub gemm_read_fp8: f64,
-    /// Share of the bandwidth when decode attention reads the KV cache.
+    pub fp8: Option<Products>,
+    /// Of fp8 with scales per block.
+    #[serde(default)]
+    pub fp8_block: Option<Products>,
+    /// Of fp4.
+    #[serde(default)]
+    pub fp4: Option<Products>,
+    /// Share of the bandwidth when decode attention reads a bf16 KV cache.
     pub decode_attn: f64,
+    /// Share of the bandwidth when it reads one of fp8.
+    pub decode_attn_fp8: f64,
     /// Share of the bf16 peak in prefill attention.
     pub prefill_attn: f64,
-    /// All-reduce over 2 GPUs in a CUDA graph: microseconds for 1 KB, 1 MB, 32 MB.
+    /// Keys that a query of a prompt costs besides those that it attends to.
+    pub prefill_keys: f64,
+    /// What the attention of a layer takes besides, microseconds.
+    pub attention_us: f64,
+    /// All-reduce over 2 GPUs in a CUDA graph: microseconds for 2 KB, 2 MB, 64 MB.
     pub all_reduce_tp2_us: [f64; 3],
     /// The same over 8 GPUs.
     pub all_reduce_tp8_us: [f64; 3],
@@ -58,6 +62,24 @@ pub struct Gpu {
     pub source: String,
 }
 
+/// Matrix products whose weights have one data type.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Products {
+    /// Dense peak, teraflops.
+    pub tflops: f64,
+    /// Share of the peak in large products.
+    pub gemm: f64,
+    /// Share of the bandwidth when a small batch reads the weights.
+    pub read: f64,
+    /// What a product takes besides, in a CUDA graph, microseconds.
+    pub launch_us: f64,
+}
+
+/// Share of the bandwidth that kernels reach which widen weights on the way to bf16 products,
+/// against bf16 weights. Chosen: Marlin speeds batches up to 16 up by less than the bytes saved.
+const WIDENED_READ: f64 = 0.8;
+
 impl Gpu {
     /// A GPU of the catalogue.
     #[must_use]
@@ -68,6 +90,30 @@ impl Gpu {
     /// Every GPU of the catalogue.
     pub fn names() -> impl Iterator<Item = &'static str> {
         GPUS.keys().map(String::as_str)
+    }
+
+    /// Products of weights of a data type.
+    pub(crate) fn products(&self, weights: WeightsDtype) -> Products {
+        let widened = Products {
+            read: self.bf16.read * WIDENED_READ,
+            ..self.bf16
+        };
+        match weights {
+            WeightsDtype::Bfloat16 => self.bf16,
+            WeightsDtype::Fp8 => self.fp8.unwrap_or(widened),
+            WeightsDtype::Fp8Block => self.fp8_block.or(self.fp8).unwrap_or(widened),
+            WeightsDtype::Int8 | WeightsDtype::Int4 => widened,
+            WeightsDtype::Nvfp4 => self.fp4.unwrap_or(widened),
+            // Activations stay fp8: its rate, and the reads of fp4.
+            WeightsDtype::Mxfp4 => match (self.fp8, self.fp4) {
+                (Some(fp8), Some(fp4)) => Products {
+                    tflops: fp8.tflops,
+                    gemm: fp8.gemm,
+                    ..fp4
+                },
+                (None, _) | (_, None) => widened,
+            },
+        }
     }
 
     /// The GPU with its neighbours behind a link of a latency, s, and a rate, bytes/s: an
@@ -102,7 +148,7 @@ impl Gpu {
 }
 
 /// Sizes of all-reduces that the catalogue holds times for, bytes.
-const SIZES: [f64; 3] = [1024.0, 1_048_576.0, 33_554_432.0];
+const SIZES: [f64; 3] = [2048.0, 2_097_152.0, 67_108_864.0];
 
 /// Microseconds at a size between or beyond the measured ones.
 fn interpolate(points: &[f64; 3], bytes: f64) -> f64 {
@@ -117,7 +163,7 @@ mod tests {
 
     #[test]
     fn catalogue_parses_and_says_where_its_numbers_are_from() {
-        assert_eq!(Gpu::names().count(), 7);
+        assert_eq!(Gpu::names().count(), 14);
         assert!(Gpu::named("h100-sxm").is_some() && Gpu::named("h1000").is_none());
         for gpu in Gpu::names().map(|name| Gpu::named(name).unwrap()) {
             assert!(!gpu.source.is_empty() && !gpu.price_source.is_empty());
@@ -127,7 +173,7 @@ mod tests {
     #[test]
     fn all_reduce_meets_the_measured_points_and_grows() {
         let gpu = Gpu::named("h100-sxm").unwrap();
-        assert!((gpu.all_reduce_s(1_048_576.0, 2.0, true) - 12e-6).abs() < 1e-9);
+        assert!((gpu.all_reduce_s(2_097_152.0, 2.0, true) - 12e-6).abs() < 1e-9);
         assert!((gpu.all_reduce_s(1024.0, 2.0, false) - 21e-6).abs() < 1e-9);
         let sizes = (8..27).map(|p| gpu.all_reduce_s(2_f64.powi(p), 4.0, true));
         assert!(sizes.collect::<Vec<_>>().is_sorted());
@@ -149,7 +195,7 @@ mod tests {
     }
 
     /// Sizes that the catalogue does not hold, of the same table (AIConfigurator 0.12, vLLM in a
-    /// CUDA graph): microseconds of 512 KB and 16 MB.
+    /// CUDA graph; its message sizes are numbers of 2-byte elements): microseconds of 1 MB and 32 MB.
     #[test]
     fn all_reduce_between_the_measured_points_is_near_what_was_measured() {
         for (name, gpus, measured) in [
@@ -158,7 +204,7 @@ mod tests {
             ("a100-80g-sxm", 2.0, [10.7, 222.2]),
             ("rtx-pro-6000", 8.0, [133.5, 2546.5]),
         ] {
-            for (bytes, us) in [524_288.0, 16_777_216.0].into_iter().zip(measured) {
+            for (bytes, us) in [1_048_576.0, 33_554_432.0].into_iter().zip(measured) {
                 let ours = Gpu::named(name).unwrap().all_reduce_s(bytes, gpus, true) * 1e6;
                 assert!(
                     (ours / us - 1.0).abs() < 0.25,

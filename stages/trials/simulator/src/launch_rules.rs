@@ -1,4 +1,4 @@
-use crate::{EngineConfig, Gpu, LaunchFailure, Model};
+use crate::{EngineConfig, Gpu, LaunchFailure, Model, WeightsDtype};
 
 /// Refuses what vLLM refuses before it loads a model.
 pub(crate) fn check(
@@ -9,6 +9,7 @@ pub(crate) fn check(
 ) -> Result<(), LaunchFailure> {
     let checks = [
         parallelism(config, model, gpus),
+        quantization(config, model),
         memory(config),
         lengths(config, model, gpu),
     ];
@@ -41,6 +42,22 @@ fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String
     }
     (!kv_heads.is_multiple_of(tp) && !tp.is_multiple_of(kv_heads)).then(|| {
         format!("tensor_parallel_size {tp} and the {kv_heads} KV heads must divide one another")
+    })
+}
+
+/// A quantised checkpoint runs with its own method only.
+fn quantization(config: &EngineConfig, model: &Model) -> Option<String> {
+    use WeightsDtype::{Bfloat16, Fp8, Fp8Block};
+    let asked = config.quantization.weights()?;
+    let of_experts = model.experts.and_then(|experts| experts.weights_dtype);
+    let checkpoint = of_experts.unwrap_or(model.weights_dtype);
+    let fits = asked == checkpoint || (asked == Fp8 && checkpoint == Fp8Block);
+    (checkpoint != Bfloat16 && !fits).then(|| {
+        format!(
+            "quantization to {} does not fit the checkpoint, whose weights are {}",
+            asked.name(),
+            checkpoint.name()
+        )
     })
 }
 

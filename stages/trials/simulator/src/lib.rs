@@ -10,6 +10,7 @@ mod allocation;
 mod balancer;
 mod batch;
 mod blocks;
+mod called;
 mod catalogue;
 mod client;
 mod cuda_graphs;
@@ -35,19 +36,21 @@ mod state;
 mod step_time;
 mod streaming;
 mod streams;
+mod weights;
 
 pub use client::Client;
 pub use emission::Emission;
 pub use engine_config::{EngineConfig, KvCacheDtype, Quantization, SchedulerKind};
 pub use factor::Factor;
-pub use gpu::Gpu;
+pub use gpu::{Gpu, Products};
 pub use live::{Gauges, Live};
 pub use memory::Memory;
-pub use model::{Experts, Model, WeightsDtype};
+pub use model::{Experts, Latent, Model, Window};
 pub use request::Request;
 pub use run::{Run, Served};
 pub use server::{LaunchFailure, Server};
 pub use step_time::{Coefficients, KernelError, KernelTables, StepSource, Term, Terms};
+pub use weights::WeightsDtype;
 
 /// Raised when the same inputs give another result.
 pub const REVISION: u32 = 5;

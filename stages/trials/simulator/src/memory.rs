@@ -1,4 +1,4 @@
-use crate::{EngineConfig, Gpu, Model};
+use crate::{EngineConfig, Gpu, Model, WeightsDtype};
 
 const GIB: f64 = 1_073_741_824.0;
 /// CUDA context and the framework's own buffers; with the next two anchored at one measured
@@ -31,20 +31,15 @@ pub struct Memory {
 impl Memory {
     /// Memory of one GPU under a configuration; the blocks are 0 when even the rest does not fit.
     pub(crate) fn new(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Self {
-        let tp = f64::from(config.tensor_parallel_size);
-        let vocab_matrices = if model.tied_embeddings { 1.0 } else { 2.0 };
-        let weights_bytes = (model.layer_params() * config.weight_bytes(model)
-            + vocab_matrices * model.vocab_params() * 2.0)
-            / tp;
+        let weights_bytes = weights_bytes(config, model);
         let other_bytes = other_bytes(config, model, gpu);
         let reserved_bytes = (gpu.memory_bytes as f64 * config.gpu_memory_utilization).ceil();
-        // KV heads are copied where there are fewer than ranks.
-        let ranks_per_head = (tp / f64::from(model.kv_heads)).max(1.0);
+        let ranks = f64::from(config.tensor_parallel_size);
+        let longest = f64::from(config.resolved_max_model_len(model));
         let block_bytes = f64::from(config.block_size)
-            * model.kv_elements_per_token()
-            * config.kv_cache_dtype.bytes()
-            / tp
-            * ranks_per_head;
+            * model.layers_holding(longest)
+            * model.kv_elements(ranks)
+            * config.kv_cache_dtype.bytes();
         let free = reserved_bytes - weights_bytes - other_bytes;
         let fitting = (free / block_bytes).max(0.0) as u32;
         let kv_blocks = config.num_gpu_blocks_override.unwrap_or(fitting);
@@ -59,12 +54,39 @@ impl Memory {
     }
 }
 
+fn weights_bytes(config: &EngineConfig, model: &Model) -> f64 {
+    let ranks = f64::from(config.tensor_parallel_size);
+    let weights = config.weights(model);
+    let attention: f64 = model
+        .attention_products(ranks)
+        .iter()
+        .map(|(n, k)| n * k)
+        .sum();
+    let blocks = model.dense_blocks().into_iter();
+    let blocks: f64 = blocks
+        .map(|(layers, width)| layers * model.ffn_params(width) / ranks)
+        .sum();
+    let experts = model.mixture_layers()
+        * model.experts.map_or(0.0, |e| f64::from(e.count))
+        * model.ffn_params(f64::from(model.ffn))
+        / f64::from(config.expert_ranks());
+    let vocab_matrices = if model.tied_embeddings { 1.0 } else { 2.0 };
+    (f64::from(model.layers) * attention + blocks) * weights.layers.bytes()
+        + experts * weights.experts.bytes()
+        + vocab_matrices * model.vocab_params() / ranks * WeightsDtype::Bfloat16.bytes()
+}
+
 fn other_bytes(config: &EngineConfig, model: &Model, gpu: &Gpu) -> f64 {
     let tp = f64::from(config.tensor_parallel_size);
     let tokens = f64::from(config.resolved_max_num_batched_tokens(model, gpu));
     let seqs = f64::from(config.resolved_max_num_seqs(gpu));
-    let activations =
-        tokens * (3.0 * f64::from(model.ffn) / tp + 4.0 * f64::from(model.hidden)) * 2.0;
+    // A token visits several experts at once.
+    let active = model.experts.map_or(1.0, |e| f64::from(e.active));
+    let blocks = model.dense_blocks().into_iter();
+    let widest = blocks
+        .map(|(_, width)| width)
+        .fold(active * f64::from(model.ffn), f64::max);
+    let activations = tokens * (3.0 * widest / tp + 4.0 * f64::from(model.hidden)) * 2.0;
     let sampler = seqs * f64::from(model.vocab) / tp * SAMPLER_BYTES;
     let nccl = if config.tensor_parallel_size > 1 {
         NCCL_BYTES

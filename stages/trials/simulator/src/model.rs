@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue;
+use crate::{WeightsDtype, catalogue};
 
 pub(crate) const DATA: &str = include_str!("../data/models.toml");
 static MODELS: LazyLock<BTreeMap<String, Model>> =
@@ -25,9 +25,9 @@ pub struct Model {
     pub hidden: u32,
     /// Query heads.
     pub heads: u32,
-    /// Key and value heads.
+    /// Key and value heads; with latent attention as many as query heads.
     pub kv_heads: u32,
-    /// Size of one head.
+    /// Size of one head; with latent attention that of a query, rotary part included.
     pub head_dim: u32,
     /// Width of the feed-forward block; of one expert where there are experts.
     pub ffn: u32,
@@ -44,20 +44,15 @@ pub struct Model {
     /// Experts, in a mixture.
     #[serde(default)]
     pub experts: Option<Experts>,
+    /// Multi-head latent attention, instead of keys and values of each head.
+    #[serde(default)]
+    pub latent: Option<Latent>,
+    /// Layers that attend to the last tokens only.
+    #[serde(default)]
+    pub window: Option<Window>,
     /// Where the numbers are from.
     #[serde(default)]
     pub source: String,
-}
-
-/// Data type of weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightsDtype {
-    /// 2 bytes.
-    #[default]
-    Bfloat16,
-    /// 1 byte, with fp8 products where the GPU has them.
-    Fp8,
 }
 
 /// Experts of a mixture.
@@ -68,7 +63,48 @@ pub struct Experts {
     pub count: u32,
     /// Experts that each token visits.
     pub active: u32,
+    /// Width of the block that every token visits besides.
+    #[serde(default)]
+    pub shared_ffn: u32,
+    /// First layers, which have one block instead of experts.
+    #[serde(default)]
+    pub dense_layers: u32,
+    /// Width of that block.
+    #[serde(default)]
+    pub dense_ffn: u32,
+    /// Data type of the experts' weights, where it is another than that of the layers.
+    #[serde(default)]
+    pub weights_dtype: Option<WeightsDtype>,
 }
+
+/// Multi-head latent attention: the cache holds one compressed vector per token, not split over
+/// tensor-parallel ranks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latent {
+    /// Compressed keys and values (`kv_lora_rank`).
+    pub kv_rank: u32,
+    /// Rotary part of a key, shared by the heads (`qk_rope_head_dim`).
+    pub rope_dim: u32,
+    /// Compressed queries (`q_lora_rank`); 0: queries are not compressed.
+    #[serde(default)]
+    pub q_rank: u32,
+    /// Size of one value (`v_head_dim`).
+    pub v_dim: u32,
+}
+
+/// Sliding-window attention.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Tokens that such a layer attends to.
+    pub tokens: u32,
+    /// Layers of this kind.
+    pub layers: u32,
+}
+
+/// Columns and inner size of a matrix product on one rank.
+pub(crate) type ProductShape = (f64, f64);
 
 impl Model {
     /// A model of the catalogue.
@@ -82,16 +118,38 @@ impl Model {
         MODELS.keys().map(String::as_str)
     }
 
-    /// Parameters of attention's projections in one layer.
-    pub(crate) fn attention_params(&self) -> f64 {
+    /// Products of attention in one layer; those of a latent are whole on every rank.
+    pub(crate) fn attention_products(&self, ranks: f64) -> Vec<ProductShape> {
         let (h, d) = (f64::from(self.hidden), f64::from(self.head_dim));
-        let (q, kv) = (f64::from(self.heads), f64::from(self.kv_heads));
-        h * (q + 2.0 * kv) * d + q * d * h
+        let heads = f64::from(self.heads) / ranks;
+        let Some(latent) = self.latent else {
+            // KV heads are copied where there are fewer than ranks.
+            let kv_heads = (f64::from(self.kv_heads) / ranks).max(1.0);
+            return vec![((heads + 2.0 * kv_heads) * d, h), (h, heads * d)];
+        };
+        let (kv, rope) = (f64::from(latent.kv_rank), f64::from(latent.rope_dim));
+        let v = f64::from(latent.v_dim);
+        let queries = match f64::from(latent.q_rank) {
+            0.0 => vec![(heads * d, h), (kv + rope, h)],
+            q => vec![(q + kv + rope, h), (heads * d, q)],
+        };
+        let rest = [(heads * (d - rope + v), kv), (h, heads * v)];
+        queries.into_iter().chain(rest).collect()
     }
 
-    /// Parameters of one feed-forward block (of one expert) in one layer.
-    pub(crate) fn ffn_params(&self) -> f64 {
-        3.0 * f64::from(self.hidden) * f64::from(self.ffn)
+    /// Products of a feed-forward block of a width.
+    pub(crate) fn ffn_products(&self, width: f64) -> Vec<ProductShape> {
+        let h = f64::from(self.hidden);
+        if width == 0.0 {
+            Vec::new()
+        } else {
+            vec![(2.0 * width, h), (h, width)]
+        }
+    }
+
+    /// Parameters of one feed-forward block of a width.
+    pub(crate) fn ffn_params(&self, width: f64) -> f64 {
+        3.0 * f64::from(self.hidden) * width
     }
 
     /// Parameters of one vocabulary matrix.
@@ -99,47 +157,53 @@ impl Model {
         f64::from(self.vocab) * f64::from(self.hidden)
     }
 
-    /// Parameters of all layers, all experts included.
-    pub(crate) fn layer_params(&self) -> f64 {
-        let blocks = self.experts.map_or(1.0, |experts| f64::from(experts.count));
-        f64::from(self.layers) * (self.attention_params() + blocks * self.ffn_params())
+    /// Layers with one block, and its width; with the shared expert where there are experts.
+    pub(crate) fn dense_blocks(&self) -> Vec<(f64, f64)> {
+        let layers = f64::from(self.layers);
+        match self.experts {
+            None => vec![(layers, f64::from(self.ffn))],
+            Some(experts) => vec![
+                (
+                    f64::from(experts.dense_layers),
+                    f64::from(experts.dense_ffn),
+                ),
+                (self.mixture_layers(), f64::from(experts.shared_ffn)),
+            ],
+        }
     }
 
-    /// Elements of the KV cache per token, all layers.
-    pub(crate) fn kv_elements_per_token(&self) -> f64 {
-        2.0 * f64::from(self.kv_heads) * f64::from(self.head_dim) * f64::from(self.layers)
+    /// Layers with experts.
+    pub(crate) fn mixture_layers(&self) -> f64 {
+        self.experts.map_or(0.0, |e| {
+            f64::from(self.layers.saturating_sub(e.dense_layers))
+        })
+    }
+
+    /// Layers whose attention goes back to the first token.
+    pub(crate) fn full_layers(&self) -> f64 {
+        f64::from(self.layers) - self.window.map_or(0.0, |window| f64::from(window.layers))
+    }
+
+    /// Elements of the KV cache per token in one layer of one rank.
+    pub(crate) fn kv_elements(&self, ranks: f64) -> f64 {
+        match self.latent {
+            Some(latent) => f64::from(latent.kv_rank) + f64::from(latent.rope_dim),
+            None => {
+                let heads = (f64::from(self.kv_heads) / ranks).max(1.0);
+                2.0 * heads * f64::from(self.head_dim)
+            }
+        }
+    }
+
+    /// Layers that hold a token of a sequence of `len` tokens, on average over the sequence:
+    /// a sliding window holds its last tokens only.
+    pub(crate) fn layers_holding(&self, len: f64) -> f64 {
+        let windowed = self.window.map_or(0.0, |window| {
+            f64::from(window.layers) * (f64::from(window.tokens) / len).min(1.0)
+        });
+        self.full_layers() + windowed
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn catalogue_parses_and_says_where_its_numbers_are_from() {
-        assert_eq!(Model::names().count(), 7);
-        let mut models = Model::names().map(|name| Model::named(name).unwrap());
-        assert!(models.all(|model| !model.source.is_empty() && !model.hf_id.is_empty()));
-    }
-
-    #[test]
-    fn parameters_and_kv_bytes_are_the_published_ones() {
-        let model = Model::named("llama-3.1-8b").unwrap();
-        let params = model.layer_params() + 2.0 * model.vocab_params();
-        assert!((params / 8.03e9 - 1.0).abs() < 0.001, "{params}");
-        for (name, bytes) in [
-            ("qwen2.5-0.5b", 12_288.0),
-            ("qwen2.5-7b", 57_344.0),
-            ("qwen3-32b", 262_144.0),
-            ("llama-3.1-8b", 131_072.0),
-            ("llama-3.1-70b", 327_680.0),
-            ("mixtral-8x7b", 131_072.0),
-        ] {
-            assert_eq!(
-                2.0 * Model::named(name).unwrap().kv_elements_per_token(),
-                bytes,
-                "{name}"
-            );
-        }
-    }
-}
+mod tests;

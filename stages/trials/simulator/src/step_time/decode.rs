@@ -1,3 +1,4 @@
+use super::analytic::PerToken;
 use super::curve::Curve;
 use super::skew::Skew;
 
@@ -23,12 +24,8 @@ impl Decode {
 /// Attention of requests that decode alone.
 #[derive(Debug, Clone)]
 pub(super) enum DecodeAttention {
-    /// The same for each token of context.
-    PerToken {
-        requests: f64,
-        seconds: f64,
-        skew: Skew,
-    },
+    /// By the tokens attended to, of so many requests.
+    PerToken(f64, PerToken),
     /// One layer measured by the mean context.
     ByMean {
         requests: f64,
@@ -40,20 +37,20 @@ pub(super) enum DecodeAttention {
 
 impl DecodeAttention {
     pub(super) fn seconds(&self, context_sum: f64, context_max: f64) -> f64 {
-        let (requests, equal_s, skew) = match self {
-            Self::PerToken {
-                requests,
-                seconds,
-                skew,
-            } => (*requests, context_sum * seconds, skew),
+        match self {
+            Self::PerToken(requests, by_token) => {
+                by_token.seconds(*requests, context_sum, context_max)
+            }
             Self::ByMean {
                 requests,
                 layers,
                 curve,
                 skew,
-            } => (*requests, layers * curve.at(context_sum / requests), skew),
-        };
-        equal_s + skew.decode_s(requests, context_sum / requests, context_max)
+            } => {
+                let mean = context_sum / requests;
+                layers * curve.at(mean) + skew.decode_s(*requests, mean, context_max)
+            }
+        }
     }
 }
 

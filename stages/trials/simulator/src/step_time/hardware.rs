@@ -9,7 +9,7 @@ use super::curve::Curve;
 use super::grid::Grid;
 use super::kernels::{KernelError, Kernels};
 use super::profile::{empty, rows};
-use crate::{EngineConfig, Model};
+use crate::{EngineConfig, Model, WeightsDtype};
 
 const GEMM: &str = "gemm_compact.csv";
 const CONTEXT: &str = "context_attention_compact.csv";
@@ -68,10 +68,14 @@ impl Hardware {
         }
         let ranks = f64::from(config.tensor_parallel_size);
         let shape = Shape::new(model, ranks);
-        let weights = if config.weight_bytes(model) < 2.0 {
-            "fp8"
-        } else {
-            "bfloat16"
+        let weights = match config.weights(model).layers {
+            WeightsDtype::Bfloat16 => "bfloat16",
+            WeightsDtype::Fp8 => "fp8",
+            WeightsDtype::Fp8Block => "fp8_block",
+            WeightsDtype::Nvfp4 => "nvfp4",
+            other @ (WeightsDtype::Int8 | WeightsDtype::Int4 | WeightsDtype::Mxfp4) => {
+                return Err(empty(GEMM, &format!("{other:?} weights")));
+            }
         };
         let products = shape.products.map(|(n, k)| self.product(weights, n, k));
         let mut layer = Vec::new();

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use super::analytic::{distinct, mixed_decode};
+use super::analytic::mixed_decode;
 use super::decode::DecodeAttention;
 use super::kernels::{KernelError, KernelTables, Kernels};
+use super::linear::distinct;
 use super::skew::Skew;
 use crate::batch::Load;
 use crate::{EngineConfig, Gpu, Model};

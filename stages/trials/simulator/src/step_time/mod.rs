@@ -5,6 +5,7 @@ mod decode;
 mod grid;
 mod hardware;
 mod kernels;
+mod linear;
 mod measured;
 mod profile;
 mod skew;
@@ -22,13 +23,20 @@ pub use terms::{Coefficients, Term, Terms};
 
 use crate::batch::Load;
 use crate::cuda_graphs::CudaGraphs;
-use crate::{EngineConfig, Gpu, Model};
+use crate::{EngineConfig, Gpu, Model, SchedulerKind};
 
-/// Host work of one step: fixed part when it is hidden behind the GPU, when it is not, and when
-/// it is not under tensor parallelism (fitted on H100 runs of vLLM 0.12: 2.5 to 3.6 ms).
+/// Host work of one step: fixed part when it is hidden behind the GPU or one rank needs no telling,
+/// and when it is not hidden under tensor parallelism.
 const HOST_S: f64 = 0.5e-3;
-const HOST_S_SYNC_TP: f64 = 3.0e-3;
+const HOST_S_SYNC_TP: f64 = 1.5e-3;
+/// Part for each sequence, hidden behind the GPU and not. The parts that are not hidden are fitted
+/// on Qwen3-32B under vLLM 0.12 on H100, where 128 sequences cost 4 to 5 ms more than 8 at every
+/// tensor-parallel size; what its sampler takes to sort the vocabulary is in it.
 const HOST_S_PER_SEQUENCE: f64 = 3e-6;
+const HOST_S_PER_SEQUENCE_SYNC: f64 = 30e-6;
+/// SGLang's processes that turn tokens into text keep up with 17,000 to 22,000 tokens/s at every
+/// tensor-parallel size: fitted on Llama-3.1-8B under SGLang 0.5.6 on H200.
+const HOST_S_PER_SEQUENCE_SGLANG: f64 = 50e-6;
 
 /// Where the times of engine steps are from.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +84,7 @@ pub(crate) struct StepTime {
     host_s: f64,
     /// Whether prompt chunks that share a step with decoding requests take no time.
     prefill_is_free: bool,
+    host_s_per_sequence: f64,
 }
 
 impl StepTime {
@@ -95,6 +104,11 @@ impl StepTime {
             communication: Communication::new(config, model, gpu),
             graphs: CudaGraphs::new(config, model, gpu),
             asynchronous: config.async_scheduling,
+            host_s_per_sequence: match (config.scheduler, config.async_scheduling) {
+                (SchedulerKind::Sglang, _) => HOST_S_PER_SEQUENCE_SGLANG,
+                (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, true) => HOST_S_PER_SEQUENCE,
+                (SchedulerKind::Vllm | SchedulerKind::LlamaCpp, false) => HOST_S_PER_SEQUENCE_SYNC,
+            },
             host_s: if config.async_scheduling || config.tensor_parallel_size == 1 {
                 HOST_S
             } else {
@@ -213,7 +227,7 @@ impl StepTime {
             Kernels::Analytic(analytic) => {
                 terms[Term::Linear] = analytic.linear_s(width.tokens, width.everywhere);
                 terms[Term::Head] = analytic.head_s(load);
-                terms[Term::Small] = analytic.small_s();
+                terms[Term::Small] = analytic.small_s(width.tokens);
                 terms[Term::Ungraphed] = analytic.ungraphed_s(width.full_graph);
             }
             Kernels::Measured(measured) => {
@@ -223,7 +237,7 @@ impl StepTime {
         }
         terms[Term::Communication] = self.communication.seconds(width);
         terms[Term::Host] = self.host_s;
-        terms[Term::HostPerSequence] = HOST_S_PER_SEQUENCE * f64::from(load.sequences);
+        terms[Term::HostPerSequence] = self.host_s_per_sequence * f64::from(load.sequences);
         terms
     }
 

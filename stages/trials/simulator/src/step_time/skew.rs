@@ -23,8 +23,7 @@ impl Skew {
         let bytes = 2.0 * f64::from(model.head_dim) * config.kv_cache_dtype.bytes();
         let heads = f64::from(model.kv_heads) / f64::from(config.tensor_parallel_size);
         Self {
-            seconds_per_token: f64::from(model.layers) * bytes * BLOCKS
-                / (gpu.bandwidth_tb_s * 1e12),
+            seconds_per_token: model.full_layers() * bytes * BLOCKS / (gpu.bandwidth_tb_s * 1e12),
             helped: 2.0 * BLOCKS / heads.max(1.0),
         }
     }
