@@ -122,6 +122,7 @@ fn engine(arguments: &ServeArgs) -> Result<Engine, Failure> {
         model: CatalogueEntry::Named(arguments.model.clone()),
         gpu: CatalogueEntry::Named(arguments.gpu.clone()),
         gpus: arguments.gpus,
+        kernels: String::new(),
         usd_per_gpu_hour: None,
     };
     if let Some(times) = &arguments.fixed {

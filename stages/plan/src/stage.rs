@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use sbt_engine::{
-    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+    FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{CandidateRow, PlanRow, Row, TrialRow, WorkloadRow};
-use sbt_trials::{Config, Slo, TrialRunner, TrialSpec};
+use sbt_trials::{Config, Slo, TrialRunner, TrialSpec, backend_files, calibration_input};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
@@ -79,7 +79,12 @@ impl Stage for PlanStage {
         vec![
             Input::required("workload", &WorkloadRow::TABLE),
             Input::required("candidates", &CandidateRow::TABLE),
+            calibration_input(),
         ]
+    }
+
+    fn files(&self) -> Vec<FileParam> {
+        backend_files(&self.params.backend)
     }
 
     fn outputs(&self) -> Vec<Output> {

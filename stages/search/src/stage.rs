@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use sbt_engine::{
-    Digest, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+    Digest, FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind,
+    parse_params,
 };
 use sbt_schemas::{CandidateRow, QualityRow, Row, TraceRow, TrialRow, WorkloadRow};
-use sbt_trials::{Config, Judge, Quality, TrialRunner};
+use sbt_trials::{Config, Judge, Quality, TrialRunner, backend_files, calibration_input};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
@@ -94,7 +95,12 @@ impl Stage for SearchStage {
                 ..Input::required("baseline", &CandidateRow::TABLE)
             },
             Input::optional("quality", &QualityRow::TABLE),
+            calibration_input(),
         ]
+    }
+
+    fn files(&self) -> Vec<FileParam> {
+        backend_files(&self.params.backend)
     }
 
     fn outputs(&self) -> Vec<Output> {

@@ -1,13 +1,16 @@
 use std::collections::BTreeMap;
 
 use sbt_engine::{
-    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+    FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{
     AttributionRow, CandidateRow, Cell, CounterfactualRow, Provenance, QualityRow, RequestRow, Row,
     StabilityRow, TelemetryRow, TrialRow, WorkloadRow,
 };
-use sbt_trials::{Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute};
+use sbt_trials::{
+    Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute, backend_files,
+    calibration_input,
+};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
@@ -92,7 +95,12 @@ impl Stage for StabilityStage {
             Input::required("candidates", &CandidateRow::TABLE),
             Input::required("baseline", &CandidateRow::TABLE),
             Input::optional("quality", &QualityRow::TABLE),
+            calibration_input(),
         ]
+    }
+
+    fn files(&self) -> Vec<FileParam> {
+        backend_files(&self.params.backend)
     }
 
     fn outputs(&self) -> Vec<Output> {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sbt_engine::{
-    Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+    FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{
     AttributionRow, CandidateRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow,
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Backend, Config, Goals, Judge, Protocol, Trial, TrialRunner, TrialSpec, aggregate, attribute,
+    backend_files, calibration_input,
 };
 
 /// Name of the configuration that others are compared with.
@@ -130,7 +131,14 @@ struct Trials {
 
 impl Stage for Trials {
     fn inputs(&self) -> Vec<Input> {
-        vec![Input::required("workload", &WorkloadRow::TABLE)]
+        vec![
+            Input::required("workload", &WorkloadRow::TABLE),
+            calibration_input(),
+        ]
+    }
+
+    fn files(&self) -> Vec<FileParam> {
+        backend_files(&self.params.backend)
     }
 
     fn outputs(&self) -> Vec<Output> {

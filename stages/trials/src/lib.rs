@@ -30,6 +30,7 @@ mod scale;
 mod server;
 mod simulated;
 mod steady;
+mod step_source;
 mod trial_row;
 mod wording;
 
@@ -55,3 +56,4 @@ pub use server::{
     ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
 };
 pub use simulated::{SimulatedMachine, simulator_requests};
+pub use step_source::{backend_files, calibration_input};

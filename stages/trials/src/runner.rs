@@ -13,6 +13,7 @@ use crate::measured::Measured;
 use crate::memo;
 use crate::metrics::Metrics;
 use crate::simulated::Simulated;
+use crate::step_source::step_source;
 use crate::trial_row::{Execution, Identity, ServerState, trial_row};
 use crate::{Backend, Config, Protocol};
 
@@ -116,7 +117,8 @@ impl<'a> TrialRunner<'a> {
             bench: match backend {
                 Backend::Simulator(simulator) => {
                     let simulated = Simulated::new(simulator).map_err(StageError::User)?;
-                    Bench::Simulated(Box::new(simulated))
+                    let steps = step_source(ctx, simulator)?;
+                    Bench::Simulated(Box::new(simulated.with_steps(steps)))
                 }
                 Backend::Server(_) | Backend::Endpoint(_) => {
                     let measured = Measured::new(ctx, backend).map_err(StageError::User)?;

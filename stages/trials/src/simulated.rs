@@ -26,6 +26,8 @@ pub(crate) struct Simulated {
     usd_per_gpu_hour: Option<f64>,
     /// What a configuration runs on, for keys.
     identity: Value,
+    /// Where the times of steps are from, and its digest.
+    steps: (StepSource, Option<Digest>),
 }
 
 /// What a simulated server runs on, and how.
@@ -104,7 +106,13 @@ impl Simulated {
             server,
             model,
             gpu,
+            steps: (StepSource::default(), None),
         })
+    }
+
+    /// With step times from measured kernels, or calibrated.
+    pub(crate) fn with_steps(self, steps: (StepSource, Option<Digest>)) -> Self {
+        Self { steps, ..self }
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.
@@ -137,6 +145,7 @@ impl Simulated {
             "gpus": self.gpus,
             "usd_per_gpu_hour": self.usd_per_gpu_hour,
             "config": self.server.effective(config).value(),
+            "steps": self.steps.1,
         })
     }
 
@@ -199,7 +208,7 @@ impl Simulated {
             &self.model,
             &self.gpu,
             tokens(self.gpus),
-            &StepSource::default(),
+            &self.steps.0,
         )
         .map_err(|failure| {
             let reason = failure.to_string();

@@ -16,6 +16,10 @@ pub struct SimulatorBackend {
     pub gpu: CatalogueEntry<Gpu>,
     /// GPUs of the machine: the most that one configuration may use.
     pub gpus: u64,
+    /// Folder of kernels measured on the GPU, which the times of steps are then from; empty: the
+    /// data sheet. What the files hold is in the key, not where they are.
+    #[serde(default, skip_serializing)]
+    pub kernels: String,
     /// Price of one GPU, instead of the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd_per_gpu_hour: Option<f64>,

@@ -18,26 +18,16 @@ pub(crate) struct Params {
     pub(crate) limits: Limits,
 }
 
-/// Limits by kind of model and GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Limits by kind of model and GPU; nothing is judged where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
     /// Dense models.
-    pub(crate) dense: f64,
+    pub(crate) dense: Option<f64>,
     /// Dense models on GPUs with fp4, whose kernels change from month to month.
-    pub(crate) dense_on_fp4: f64,
+    pub(crate) dense_on_fp4: Option<f64>,
     /// Mixtures of experts.
-    pub(crate) mixture: f64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            dense: 0.06,
-            dense_on_fp4: 0.10,
-            mixture: 0.12,
-        }
-    }
+    pub(crate) mixture: Option<f64>,
 }
 
 fn default_fit() -> f64 {
@@ -62,7 +52,7 @@ impl Params {
             ("mixture", mixture),
         ];
         for (name, limit) in limits {
-            if !(limit > 0.0 && limit.is_finite()) {
+            if let Some(limit) = limit.filter(|limit| !(*limit > 0.0 && limit.is_finite())) {
                 let wrong = format!("is {limit}, expected more than 0");
                 problems.push(ParamError::at(&["limits", name], wrong));
             }

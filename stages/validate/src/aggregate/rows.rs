@@ -82,9 +82,9 @@ pub(crate) fn verdict(group: &Group, limits: &Limits) -> VerdictRow {
     };
     let (before, after) = (pairs(|c| c.analytic), pairs(|c| c.fitted));
     let value = (!after.is_empty()).then(|| mape(&after));
-    let verdict = match value {
+    let verdict = match value.zip(limit) {
         None => Verdict::Inconclusive,
-        Some(value) if value <= limit => Verdict::Pass,
+        Some((value, limit)) if value <= limit => Verdict::Pass,
         Some(_) => Verdict::Fail,
     };
     let evidence = match value {
@@ -96,7 +96,7 @@ pub(crate) fn verdict(group: &Group, limits: &Limits) -> VerdictRow {
         subject: "tpot_mape".to_owned(),
         verdict,
         value,
-        limit: Some(limit),
+        limit,
         evidence,
         provenance: Provenance::Measured,
     }

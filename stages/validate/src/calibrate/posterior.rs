@@ -54,7 +54,7 @@ impl Posterior {
         let rows = Term::ALL.into_iter().enumerate().map(|(i, term)| {
             let log_sd = self.covariance[i][i].sqrt();
             CalibrationRow {
-                term: name(term),
+                term: term.name().to_owned(),
                 coefficient: self.mean[i].exp(),
                 log_mean: self.mean[i],
                 log_sd,
@@ -78,7 +78,7 @@ impl Posterior {
         let Some(any) = rows.first() else {
             return Ok(None);
         };
-        let known: Vec<String> = Term::ALL.map(name).to_vec();
+        let known: Vec<String> = Term::ALL.map(|term| term.name().to_owned()).to_vec();
         let found: Vec<&String> = rows.iter().map(|row| &row.term).collect();
         if found != known.iter().collect::<Vec<_>>() {
             return Err(format!(
@@ -108,9 +108,4 @@ pub(crate) fn source(logs: &[f64]) -> StepSource {
         coefficients,
         kernels: None,
     }
-}
-
-fn name(term: Term) -> String {
-    let name = serde_json::to_value(term).expect("a unit variant is text");
-    name.as_str().unwrap_or_default().to_owned()
 }

@@ -46,6 +46,23 @@ impl Term {
         Self::HostPerSequence,
     ];
 
+    /// Its name in tables.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::DecodeAttention => "decode_attention",
+            Self::MixedAttention => "mixed_attention",
+            Self::PrefillAttention => "prefill_attention",
+            Self::Head => "head",
+            Self::Communication => "communication",
+            Self::Small => "small",
+            Self::Ungraphed => "ungraphed",
+            Self::Host => "host",
+            Self::HostPerSequence => "host_per_sequence",
+        }
+    }
+
     /// Whether the host works meanwhile, not the GPU.
     pub(crate) fn on_host(self) -> bool {
         matches!(self, Self::Host | Self::HostPerSequence)
