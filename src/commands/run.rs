@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sbt_engine::{
-    Cancel, EventSink, Graph, Plan, RunOptions, RunReport, Selection, StageFate, Store, check_lock,
-    forecast, place, run as run_plan, verdicts, write_lock,
+    Cancel, EventSink, Graph, Plan, RunOptions, RunReport, Selection, StageFate, Store, Table,
+    check_lock, forecast, place, run as run_plan, verdicts, write_lock,
 };
-use sbt_schemas::Summary;
+use sbt_schemas::{Summary, TrialRow};
 
 use crate::arguments::RunArgs;
 use crate::commands::pipeline;
@@ -20,6 +20,7 @@ use crate::interrupt::Interrupt;
 use crate::terminal::closing::closing;
 use crate::terminal::reporter::{JsonReporter, TerminalReporter};
 use crate::terminal::style::Paint;
+use crate::terminal::trials::trials;
 
 pub(crate) fn run(
     arguments: &RunArgs,
@@ -213,8 +214,12 @@ fn say(
         let paint = Paint::new(environment.colour_out);
         out.write_all(closing(&summary, paint).as_bytes())?;
     } else {
-        // Without a report of a decision the verdicts are the answer.
-        for (_, verdict) in verdicts(report, store) {
+        // Without a report of a decision the verdicts are the answer, or else the trials.
+        let verdicts = verdicts(report, store);
+        if verdicts.is_empty() {
+            out.write_all(trials(&placed_trials(results)).as_bytes())?;
+        }
+        for (_, verdict) in verdicts {
             let evidence = verdict.evidence.unwrap_or_default();
             let (ended, check) = (verdict.verdict, verdict.check);
             writeln!(out, "  {ended:<17} {check}: {evidence}")?;
@@ -228,6 +233,24 @@ fn say(
     };
     writeln!(out, "  {:<17} {}", "results", shown.display())?;
     Ok(())
+}
+
+/// Trials among the placed tables, by stage.
+fn placed_trials(results: &Path) -> Vec<(String, Vec<TrialRow>)> {
+    let files = fs::read_dir(results.join("tables")).into_iter().flatten();
+    let mut stages: Vec<(String, Vec<TrialRow>)> = files
+        .filter_map(|file| {
+            let path = file.ok()?.path();
+            let stage = path
+                .file_name()?
+                .to_str()?
+                .strip_suffix(".trials.parquet")?;
+            let table = Table::from_parquet(fs::read(&path).ok()?).ok()?;
+            Some((stage.to_owned(), table.rows().ok()?))
+        })
+        .collect();
+    stages.sort_by(|a, b| a.0.cmp(&b.0));
+    stages
 }
 
 /// What was decided or measured, when the pipeline renders it.

@@ -6,3 +6,4 @@ pub(crate) mod measurement;
 pub(crate) mod number;
 pub(crate) mod reporter;
 pub(crate) mod style;
+pub(crate) mod trials;
