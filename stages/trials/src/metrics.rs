@@ -73,7 +73,18 @@ impl Metrics {
             Distribution::of(&values, failed)
         };
         let single = |value| with_failures(value, failed);
-        let finished = |value| with_failures(value, 0);
+        let finished = |value, with: Distribution| {
+            if failed == 0 {
+                with
+            } else {
+                with_failures(value, 0)
+            }
+        };
+        let (ttft, tpot, e2e) = (
+            single(|r| r.ttft_s),
+            single(|r| r.tpot_s),
+            single(|r| r.e2e_s),
+        );
         let gaps: Vec<&[f64]> = ok.iter().map(|r| r.itl_s.as_slice()).collect();
         let gaps_of_failed = gaps.iter().map(|g| g.len()).sum::<usize>() * failed / ok.len().max(1);
         let share = |count: usize| Some(count as f64 / n as f64);
@@ -87,10 +98,10 @@ impl Metrics {
             n_ok: ok.len() as u64,
             n_short: short as u64,
             statuses: Some(statuses(&measured)),
-            ttft: single(|r| r.ttft_s),
-            tpot: single(|r| r.tpot_s),
+            ttft,
+            tpot,
             itl: Distribution::of(&gaps, gaps_of_failed),
-            e2e: single(|r| r.e2e_s),
+            e2e,
             throughput: Throughput::of(requests, slo, last_arrival_s),
             slo_share: share(ok.iter().filter(|r| meets(slo, r)).count()),
             timeout_rate: share(timeouts),
@@ -99,10 +110,10 @@ impl Metrics {
             prefix_hit_rate: hit_rate(&ok),
             tokens_per_event: tokens_per_event(&ok),
             ok: OfFinished {
-                ttft: finished(|r| r.ttft_s),
-                tpot: finished(|r| r.tpot_s),
-                e2e: finished(|r| r.e2e_s),
-                ttft_from_sent: finished(|r| r.ttft_from_sent_s),
+                ttft: finished(|r| r.ttft_s, ttft),
+                tpot: finished(|r| r.tpot_s, tpot),
+                e2e: finished(|r| r.e2e_s, e2e),
+                ttft_from_sent: with_failures(|r| r.ttft_from_sent_s, 0),
             },
         }
     }

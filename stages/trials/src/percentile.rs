@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Share of the probability that lies outside an interval, on each side.
@@ -38,51 +41,113 @@ impl Distribution {
             return Self::default();
         }
         let mean = mean_with_interval(requests, &values);
-        values.sort_unstable_by(f64::total_cmp);
         let total = values.len() + failed;
         // Values of one request depend on each other: no more of them count than there are
         // independent requests.
         let per_request = values.len() as f64 / requests.len() as f64;
         let independent = (total as f64 / per_request.max(1.0)).round() as u64;
-        let at = |q| percentile(&values, total, independent.max(1), q);
+        let quantiles = QUANTILES.map(|q| Quantile::new(total, independent.max(1), q));
+        let mut places: Vec<usize> = quantiles.iter().flat_map(Quantile::places).collect();
+        places.sort_unstable();
+        put_in_place(&mut values, 0, &places);
+        let [p50, p90, p95, p99] = quantiles.map(|quantile| quantile.estimate(&values));
         Self {
             mean,
-            p50: at(0.50),
-            p90: at(0.90),
-            p95: at(0.95),
-            p99: at(0.99),
+            p50,
+            p90,
+            p95,
+            p99,
         }
     }
+}
+
+const QUANTILES: [f64; 4] = [0.50, 0.90, 0.95, 0.99];
+
+/// Places in rising order, from 0, of a quantile and of the ends of its interval: nearest rank
+/// among `total` values, and two order statistics whose ranks follow from Binomial(independent, q)
+/// (Hahn & Meeker, Statistical Intervals, §5.2).
+struct Quantile {
+    value: usize,
+    low: Option<usize>,
+    high: Option<usize>,
+}
+
+impl Quantile {
+    fn new(total: usize, independent: u64, q: f64) -> Self {
+        let (low, high) = ranks(independent, q);
+        let at = |rank: u64| place(total, rank as f64 / independent as f64);
+        Self {
+            value: place(total, q),
+            low: low.map(at),
+            high: high.map(at),
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        [Some(self.value), self.low, self.high]
+            .into_iter()
+            .flatten()
+    }
+
+    /// From values of which those at its places stand where they do in rising order; places
+    /// beyond them are those of failures.
+    fn estimate(&self, values: &[f64]) -> Estimate {
+        let at = |place: usize| values.get(place).copied();
+        Estimate {
+            value: at(self.value),
+            low: self.low.and_then(at),
+            high: self.high.and_then(at),
+        }
+    }
+}
+
+/// Puts the values at some places, rising and counted from `first`, where they stand in rising
+/// order: a sort of all would take most of a simulated trial.
+fn put_in_place(values: &mut [f64], first: usize, places: &[usize]) {
+    let within = places.partition_point(|place| *place < first + values.len());
+    let Some(&middle) = places[..within].get(within / 2) else {
+        return;
+    };
+    values.select_nth_unstable_by(middle - first, f64::total_cmp);
+    let (below, above) = values.split_at_mut(middle - first);
+    let before = places[..within].partition_point(|place| *place < middle);
+    let after = places[..within].partition_point(|place| *place <= middle);
+    put_in_place(below, first, &places[..before]);
+    put_in_place(&mut above[1..], middle + 1, &places[after..within]);
 }
 
 /// Nearest-rank percentile of values in rising order: the least of them that a share `q` of all do
 /// not exceed; none without values.
 #[must_use]
 pub fn nearest_rank(sorted: &[f64], q: f64) -> Option<f64> {
-    at_share(sorted, sorted.len(), q)
+    sorted.get(place(sorted.len(), q)).copied()
 }
 
-fn at_share(sorted: &[f64], total: usize, share: f64) -> Option<f64> {
-    let rank = (share * total as f64 - 1e-9).ceil().max(1.0) as usize;
-    sorted.get(rank - 1).copied()
+/// Place in rising order, from 0, of the least of `total` values that a share of all do not exceed.
+fn place(total: usize, share: f64) -> usize {
+    (share * total as f64 - 1e-9).ceil().max(1.0) as usize - 1
 }
 
-/// Nearest-rank percentile of `total` values, of which the finite ones are given in order, with
-/// the interval between two order statistics whose ranks follow from Binomial(independent, q)
-/// (Hahn & Meeker, Statistical Intervals, §5.2).
-fn percentile(sorted: &[f64], total: usize, independent: u64, q: f64) -> Estimate {
-    let (low, high) = ranks(independent, q);
-    let share = |rank: u64| at_share(sorted, total, rank as f64 / independent as f64);
-    Estimate {
-        value: at_share(sorted, total, q),
-        low: low.and_then(share),
-        high: high.and_then(share),
-    }
-}
+type Ranks = (Option<u64>, Option<u64>);
+
+/// Trials of one workload have the same numbers of requests over and over.
+static RANKS: Mutex<BTreeMap<(u64, u64), Ranks>> = Mutex::new(BTreeMap::new());
+/// Ranks that are kept; what is more begins anew.
+const KEPT: usize = 4096;
 
 /// Ranks, from 1, of the order statistics that enclose the q-quantile of n values with 95 %; none
 /// on a side where no value is far enough out.
-fn ranks(n: u64, q: f64) -> (Option<u64>, Option<u64>) {
+fn ranks(n: u64, q: f64) -> Ranks {
+    let mut known = RANKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= KEPT {
+        known.clear();
+    }
+    *known
+        .entry((n, q.to_bits()))
+        .or_insert_with(|| binomial_ranks(n, q))
+}
+
+fn binomial_ranks(n: u64, q: f64) -> Ranks {
     let below = Binomial::new(q, n).expect("q is a probability");
     // P(fewer than `low` values lie below the quantile) <= TAIL, and likewise from above.
     let mut low = below.inverse_cdf(TAIL);
@@ -134,7 +199,7 @@ fn half_width(values: &[f64]) -> f64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Distribution, nearest_rank, ranks};
+    use super::{Distribution, nearest_rank, put_in_place, ranks};
 
     fn one_each(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 1]> {
         values.into_iter().map(|v| [v]).collect()
@@ -197,6 +262,17 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn values_at_places_are_those_of_a_sort(mut values in prop::collection::vec(-1e3..1e3_f64, 0..200), mut places in prop::collection::vec(0_usize..250, 0..12)) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            places.sort_unstable();
+            put_in_place(&mut values, 0, &places);
+            for place in places {
+                prop_assert_eq!(values.get(place), sorted.get(place));
+            }
+        }
 
         #[test]
         fn estimates_are_ordered(
