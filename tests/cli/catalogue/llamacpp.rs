@@ -43,6 +43,8 @@ fn real_server_that_is_well_is_measured() {
     assert_eq!(run.code, Some(0), "{run}");
     let trial = &table(&sandbox, "trials")[0];
     assert_eq!((&trial["n"], &trial["n_ok"]), (&8.into(), &8.into()));
+    let sizes = (&trial["max_num_seqs"], &trial["max_model_len"]);
+    assert_eq!(sizes, (&4.into(), &1024.into()));
     for request in table(&sandbox, "requests") {
         assert_eq!(request["output_tokens"], 8, "{request}");
     }

@@ -60,6 +60,12 @@ fn request_beyond_the_context_of_a_real_vllm_has_its_own_class() {
     for request in table(&sandbox, "requests") {
         assert_eq!(request["status"], "context_overflow", "{request}");
     }
+    let trial = table(&sandbox, "trials").remove(0);
+    let size = |name: &str| trial[name].as_u64().unwrap();
+    let (blocks, block_size) = (size("num_gpu_blocks"), size("block_size"));
+    assert_eq!(size("kv_cache_tokens"), blocks * block_size);
+    assert_eq!((size("max_num_seqs"), size("max_model_len")), (4, 1024));
+    assert!(size("max_num_batched_tokens") >= 1024, "{trial:#}");
 }
 
 #[test]
