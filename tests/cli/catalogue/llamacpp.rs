@@ -114,7 +114,7 @@ fn real_server_that_is_killed_has_crashed() {
 fn real_server_that_stands_still_hangs_and_is_ended() {
     let Some(llama) = llama() else { return };
     let case = Case {
-        requests: 8,
+        requests: 4,
         ..long(&llama)
     };
     let trial = case.after(&Sandbox::new(), RUNNING, halt);

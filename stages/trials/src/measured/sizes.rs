@@ -35,7 +35,8 @@ fn longest(side: &Side, model: &str) -> Option<u64> {
     served?.max_tokens
 }
 
-/// What a server answered so far: each path is asked once.
+/// What a server answered so far: each path is asked once. Numbers alone leave it: vLLM's
+/// answer tells its environment too.
 struct Answers<'a> {
     side: &'a Side,
     metrics: Option<Vec<Sample>>,
