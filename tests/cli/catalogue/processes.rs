@@ -64,12 +64,14 @@ fn server_below(parent: u32) -> Option<(Pid, u16)> {
 /// The process of a server's group that has a name, as far as the kernel keeps it.
 pub(super) fn member(server: Pid, name: &str) -> Pid {
     let group = server.to_string();
-    let mut members = processes().into_iter().filter(|p| p.group == group);
-    let named = members.find(|member| {
-        let comm = fs::read_to_string(format!("/proc/{}/comm", member.pid));
-        comm.is_ok_and(|comm| comm.starts_with(name))
-    });
-    named.unwrap().pid
+    wait_for(name, || {
+        let mut members = processes().into_iter().filter(|p| p.group == group);
+        let named = members.find(|member| {
+            let comm = fs::read_to_string(format!("/proc/{}/comm", member.pid));
+            comm.is_ok_and(|comm| comm.starts_with(name))
+        });
+        Some(named?.pid)
+    })
 }
 
 /// Whether nothing of a server's group runs any more.
