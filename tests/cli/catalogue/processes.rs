@@ -61,16 +61,16 @@ fn server_below(parent: u32) -> Option<(Pid, u16)> {
     })
 }
 
-/// The process of a server's group that has a name, as far as the kernel keeps it.
-pub(super) fn member(server: Pid, name: &str) -> Pid {
-    let group = server.to_string();
-    wait_for(name, || {
-        let mut members = processes().into_iter().filter(|p| p.group == group);
-        let named = members.find(|member| {
-            let comm = fs::read_to_string(format!("/proc/{}/comm", member.pid));
-            comm.is_ok_and(|comm| comm.starts_with(name))
+/// The process below another whose command line lacks a word.
+pub(super) fn child_without(word: &str, parent: Pid) -> Pid {
+    let parent = parent.to_string();
+    wait_for("a child", || {
+        let mut children = processes().into_iter().filter(|p| p.parent == parent);
+        let wanted = children.find(|child| {
+            let words = fs::read_to_string(format!("/proc/{}/cmdline", child.pid));
+            words.is_ok_and(|words| !words.contains(word))
         });
-        Some(named?.pid)
+        Some(wanted?.pid)
     })
 }
 

@@ -9,14 +9,10 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::case::{Case, Installed, assert_ended, table};
-use super::processes::{free_port, get, halt, is_gone, kill, member, starve, wait_for};
+use super::processes::{child_without, free_port, get, halt, is_gone, kill, starve, wait_for};
 use crate::sandbox::Sandbox;
 
 const RUNNING: &str = "vllm:num_requests_running{";
-/// The process that schedules, as the kernel cuts its name.
-const ENGINE: &str = "VLLM::EngineCor";
-/// The one that computes.
-const WORKER: &str = "VLLM::Worker";
 
 fn vllm() -> Option<Installed> {
     Installed::find("vllm", "SBT_VLLM", "SBT_VLLM_MODEL")
@@ -45,6 +41,16 @@ fn long(vllm: &Installed) -> Case {
         output_tokens: 400,
         ..short(vllm)
     }
+}
+
+/// The process that schedules: the front's child. Its title is not always set.
+fn engine(server: Pid) -> Pid {
+    child_without("resource_tracker", server)
+}
+
+/// The process that computes: the engine's child.
+fn worker(server: Pid) -> Pid {
+    child_without("resource_tracker", engine(server))
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn real_vllm_without_memory_under_load_fails_the_trial() {
         ..long(&vllm)
     };
     let trial = case.after(&Sandbox::new(), RUNNING, |server| {
-        starve(member(server, WORKER));
+        starve(worker(server));
     });
     // Not everything that needs memory says so when it gets none.
     match trial["outcome"].as_str() {
@@ -144,7 +150,7 @@ fn real_vllm_that_the_kernel_kills_for_memory_is_out_of_memory() {
 fn real_vllm_whose_engine_is_killed_has_crashed() {
     let Some(vllm) = vllm() else { return };
     let trial = long(&vllm).after(&Sandbox::new(), RUNNING, |server| {
-        kill(member(server, ENGINE));
+        kill(engine(server));
     });
     assert_ended(&trial, "crashed", "the engine's process ended");
 }
@@ -165,9 +171,9 @@ fn real_vllm_whose_engine_stands_still_hangs_and_is_ended() {
         ..long(&vllm)
     };
     let trial = case.after(&Sandbox::new(), RUNNING, |server| {
-        halt(member(server, ENGINE));
+        halt(engine(server));
     });
-    assert_ended(&trial, "hung", "`VLLM::EngineCor` is stopped by a signal");
+    assert_ended(&trial, "hung", "is stopped by a signal");
 }
 
 #[test]
