@@ -3,7 +3,7 @@ use crate::{Outcome, Provenance};
 
 table! {
     /// One row per trial: one configuration, one workload draw, one backend.
-    table "trials" version 2 key [config_id, draw, rate_scale];
+    table "trials" version 3 key [config_id, draw, rate_scale];
     pub struct TrialRow {
         /// Memo key of the trial: equal key, equal trial.
         pub trial_key: String,
@@ -201,6 +201,16 @@ table! {
         pub kv_peak: Option<f64>,
         /// KV cache size per replica.
         pub kv_cache_tokens: Option<u64>,
+        /// Blocks of the KV cache per replica.
+        pub num_gpu_blocks: Option<u64>,
+        /// Tokens of one block.
+        pub block_size: Option<u64>,
+        /// Most requests that the engine runs at once.
+        pub max_num_seqs: Option<u64>,
+        /// Most tokens of one step of the engine.
+        pub max_num_batched_tokens: Option<u64>,
+        /// Longest sequence, prompt and output together.
+        pub max_model_len: Option<u64>,
         /// Share of prompt tokens served from the prefix cache.
         pub prefix_hit_rate: Option<f64>,
         /// Requests preempted for want of KV blocks, counted each time.

@@ -14,6 +14,7 @@ mod decision;
 mod engine;
 mod fidelity;
 mod house;
+mod launched;
 mod measure;
 mod real;
 mod safety;

@@ -24,7 +24,7 @@ pub(crate) fn data(path: &str) -> Option<PathBuf> {
 }
 
 /// The binary under test: `SBT_BIN`, or the one that this build made.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     std::env::var_os("SBT_BIN").map_or_else(|| env!("CARGO_BIN_EXE_sbt").into(), PathBuf::from)
 }
 

@@ -53,7 +53,7 @@ pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use sbt_simulator::Factor;
 pub use server::{
     Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
-    ServerSpec, TimingsForm, TokenizeForm, Version, model_identity,
+    ServerSpec, Sizes, TimingsForm, TokenizeForm, Told, Version, model_identity,
 };
 pub use simulated::{SimulatedMachine, simulator_requests};
 pub use step_source::{backend_files, calibration_input};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
-    Client, EngineConfig, Factor, Gpu, LaunchFailure, Model, Request, Run, Served, Server,
+    Client, EngineConfig, Factor, Gpu, LaunchFailure, Memory, Model, Request, Run, Served, Server,
     StepSource,
 };
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::draw::{Draw, tokens};
 use crate::metrics::Metrics;
 use crate::request_row::{phases, unsent};
 use crate::steady::overload;
-use crate::trial_row::{Execution, Identity, ServerState, trial_row};
+use crate::trial_row::{EngineSizes, Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
 
 /// A simulated machine and the server on it, resolved.
@@ -233,6 +233,25 @@ impl Simulated {
             .into()
     }
 
+    fn sizes(&self, config: &Config, memory: &Memory) -> EngineSizes {
+        let kv_cache = EngineSizes {
+            kv_cache_tokens: Some(memory.kv_cache_tokens),
+            num_gpu_blocks: Some(memory.kv_blocks.into()),
+            ..EngineSizes::default()
+        };
+        let Ok(config) = engine_config(self.server, &self.server.effective(config)) else {
+            return kv_cache;
+        };
+        let (model, gpu) = (&self.model, &self.gpu);
+        EngineSizes {
+            block_size: Some(config.block_size.into()),
+            max_num_seqs: Some(config.resolved_max_num_seqs(gpu).into()),
+            max_num_batched_tokens: Some(config.resolved_max_num_batched_tokens(model, gpu).into()),
+            max_model_len: Some(config.resolved_max_model_len(model).into()),
+            ..kv_cache
+        }
+    }
+
     fn served(
         &self,
         key: Digest,
@@ -247,7 +266,7 @@ impl Simulated {
         let state = ServerState {
             vram_peak_mb: Some(memory.reserved_bytes / 1e6),
             kv_peak: Some(run.kv_peak),
-            kv_cache_tokens: Some(memory.kv_cache_tokens),
+            engine: self.sizes(&spec.config, memory),
             preemptions: Some(run.preemptions),
             ..ServerState::default()
         };

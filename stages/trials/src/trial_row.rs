@@ -48,12 +48,23 @@ impl Identity {
     }
 }
 
+/// Sizes of the engine, as far as they are known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct EngineSizes {
+    pub(crate) kv_cache_tokens: Option<u64>,
+    pub(crate) num_gpu_blocks: Option<u64>,
+    pub(crate) block_size: Option<u64>,
+    pub(crate) max_num_seqs: Option<u64>,
+    pub(crate) max_num_batched_tokens: Option<u64>,
+    pub(crate) max_model_len: Option<u64>,
+}
+
 /// What the server itself showed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ServerState {
     pub(crate) vram_peak_mb: Option<f64>,
     pub(crate) kv_peak: Option<f64>,
-    pub(crate) kv_cache_tokens: Option<u64>,
+    pub(crate) engine: EngineSizes,
     pub(crate) preemptions: Option<u64>,
     pub(crate) rss_peak_mb: Option<f64>,
     pub(crate) gpu_use_mean: Option<f64>,
@@ -188,7 +199,12 @@ pub(crate) fn trial_row(
         tail_amp: metrics.tail_amp(),
         vram_peak_mb: server.vram_peak_mb,
         kv_peak: server.kv_peak,
-        kv_cache_tokens: server.kv_cache_tokens,
+        kv_cache_tokens: server.engine.kv_cache_tokens,
+        num_gpu_blocks: server.engine.num_gpu_blocks,
+        block_size: server.engine.block_size,
+        max_num_seqs: server.engine.max_num_seqs,
+        max_num_batched_tokens: server.engine.max_num_batched_tokens,
+        max_model_len: server.engine.max_model_len,
         prefix_hit_rate: metrics.prefix_hit_rate,
         preemptions: server.preemptions,
         rss_peak_mb: server.rss_peak_mb,

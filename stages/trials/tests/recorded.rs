@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sbt_launcher::FailurePattern;
 use sbt_schemas::Outcome;
-use sbt_trials::ServerSpec;
+use sbt_trials::{ServerSpec, Told};
 
 fn sample(name: &str) -> Option<String> {
     let base = std::env::var_os("SBT_DATA").map_or_else(
@@ -122,6 +122,38 @@ fn every_metric_is_among_the_recorded() {
                 assert!(text.lines().any(is_sample), "{file}: {name}");
             }
         }
+    }
+}
+
+#[test]
+fn every_size_is_among_the_recorded() {
+    for (server, file, number) in [
+        ("vllm", "vllm_metrics.txt", 3),
+        ("llamacpp", "llama_props.txt", 1),
+    ] {
+        let Some(text) = sample(file) else { return };
+        let sizes = &ServerSpec::named(server).unwrap().sizes;
+        let told = [
+            &sizes.kv_cache_tokens,
+            &sizes.num_gpu_blocks,
+            &sizes.block_size,
+            &sizes.max_num_seqs,
+            &sizes.max_num_batched_tokens,
+        ];
+        let recorded = told.into_iter().flatten().filter(|told| match told {
+            Told::Label { metric, name } => {
+                let mut lines = text
+                    .lines()
+                    .filter(|line| line.starts_with(metric.as_str()));
+                lines.any(|line| line.contains(&format!(r#"{name}=""#)))
+            }
+            Told::Json { at, .. } => {
+                let body = text.split("\r\n\r\n").last().unwrap();
+                let answer = serde_json::from_str::<serde_json::Value>(body);
+                answer.is_ok_and(|answer| answer.pointer(at).is_some_and(|size| size.is_u64()))
+            }
+        });
+        assert_eq!(recorded.count(), number, "{server}");
     }
 }
 

@@ -8,13 +8,16 @@ use sbt_schemas::RequestStatus;
 use crate::answer::Fault;
 
 /// Phrases in the refusals of prompts that do not fit: vLLM, SGLang, llama.cpp, OpenAI, TGI.
-const OVERFLOW: [&str; 6] = [
+const OVERFLOW: [&str; 7] = [
     "context length",
     "context size",
     "exceed_context_size",
     "max_model_len",
     "context window",
     "context_length_exceeded",
+    // vLLM lowers max_tokens to what is left of the context, and min_tokens, which asks for the
+    // same length, is then above it.
+    "min_tokens must be less than or equal to max_tokens",
 ];
 
 /// Numbers of `EMFILE` and `ENFILE`: the standard library has no kind for them.
@@ -83,6 +86,11 @@ mod tests {
             (
                 400,
                 "max_tokens=4000 cannot be greater than max_model_len=2048",
+                ContextOverflow,
+            ),
+            (
+                400,
+                "min_tokens must be less than or equal to max_tokens=4, got 8.",
                 ContextOverflow,
             ),
             (400, "temperature must be >= 0", Http4xx),

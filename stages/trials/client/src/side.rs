@@ -102,7 +102,7 @@ impl Side {
     /// # Errors
     /// As all calls: refused, no answer, or another form.
     pub fn models(&self) -> Result<Vec<Model>, SideError> {
-        let answer = self.get_json("./models")?;
+        let answer = self.json_at("./models")?;
         let list = answer["data"].as_array();
         let list = list.ok_or_else(|| self.other_form("./models", &answer))?;
         Ok(list.iter().filter_map(model).collect())
@@ -114,7 +114,7 @@ impl Side {
     /// When neither answers; of the first.
     pub fn version(&self) -> Result<String, SideError> {
         let of = |path: &str, field: &str| {
-            let answer = self.get_json(path)?;
+            let answer = self.json_at(path)?;
             let version = answer[field].as_str().map(str::to_owned);
             version.ok_or_else(|| self.other_form(path, &answer))
         };
@@ -166,16 +166,20 @@ impl Side {
         self.text(path, self.request(Method::GET, path)).map(|_| ())
     }
 
+    /// The answer to GET, which is JSON.
+    ///
+    /// # Errors
+    /// As all calls.
+    pub fn json_at(&self, path: &str) -> Result<Value, SideError> {
+        self.json(path, self.request(Method::GET, path))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, self.target.side_url(path));
         match self.target.key.as_ref().map(ApiKey::header) {
             Some(key) => request.header(reqwest::header::AUTHORIZATION, key),
             None => request,
         }
-    }
-
-    fn get_json(&self, path: &str) -> Result<Value, SideError> {
-        self.json(path, self.request(Method::GET, path))
     }
 
     fn json(&self, path: &str, request: RequestBuilder) -> Result<Value, SideError> {

@@ -19,8 +19,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) was_ready: bool,
     /// How its first process ended.
     pub(crate) exit: Option<Exit>,
-    /// State of its first process, as [`crate::process::Process::state`].
-    pub(crate) state: Option<char>,
+    /// Name of one of its processes that a signal has stopped.
+    pub(crate) stopped: Option<String>,
     pub(crate) health: Health,
     /// Whether the kernel killed a process of this machine for memory since the start.
     pub(crate) killed_for_memory: bool,
@@ -30,12 +30,14 @@ pub(crate) struct Evidence<'a> {
 }
 
 impl Evidence<'_> {
-    /// The log's word first, then the kernel's, then what was seen from outside.
+    /// The cause that the log tells first, then the kernel's word, then what the log tells of the
+    /// consequences, then what was seen from outside.
     pub(crate) fn judge(&self) -> Failure {
         let (outcome, reason, infrastructure) = self
             .unwritten()
-            .or_else(|| self.logged())
+            .or_else(|| self.logged(false))
             .or_else(|| self.killed())
+            .or_else(|| self.logged(true))
             .unwrap_or_else(|| {
                 let (outcome, reason) = self.seen();
                 (outcome, reason, self.has_no_program())
@@ -54,10 +56,11 @@ impl Evidence<'_> {
         Some((self.seen().0, reason, true))
     }
 
-    fn logged(&self) -> Option<Judgement> {
-        let system = of_the_system();
-        let (pattern, line) = FailurePattern::first(&self.plan.failures, self.log)
-            .or_else(|| FailurePattern::first(&system, self.log))?;
+    fn logged(&self, consequence: bool) -> Option<Judgement> {
+        let (own, system) = (&self.plan.failures, of_the_system());
+        let patterns = own.iter().chain(&system);
+        let patterns = patterns.filter(|pattern| pattern.consequence == consequence);
+        let (pattern, line) = FailurePattern::first(patterns, self.log)?;
         // A server that had come up did not fail to launch, whatever the line is listed for.
         let late = self.was_ready && pattern.outcome == Outcome::LaunchFailed;
         let outcome = if late {
@@ -84,6 +87,9 @@ impl Evidence<'_> {
 
     fn seen(&self) -> (Outcome, String) {
         let (program, path) = (self.plan.program(), &self.plan.ready_path);
+        if let (None, Some(stopped)) = (self.exit, &self.stopped) {
+            return (Outcome::Hung, format!("`{stopped}` is stopped by a signal"));
+        }
         match (self.exit, self.was_ready) {
             _ if self.has_no_program() => {
                 let said = log::last_line(self.log);
@@ -95,9 +101,6 @@ impl Evidence<'_> {
                 (Outcome::LaunchFailed, reason)
             }
             (Some(exit), true) => (Outcome::Crashed, format!("`{program}` {exit}")),
-            (None, _) if self.state == Some('T') => {
-                (Outcome::Hung, format!("`{program}` is stopped by a signal"))
-            }
             (None, false) => {
                 let (timeout_s, health) = (self.plan.start_timeout_s, &self.health);
                 let reason =
@@ -123,6 +126,7 @@ fn of_the_system() -> [FailurePattern; 3] {
         outcome,
         reason: reason.to_owned(),
         infrastructure: outcome == Outcome::LaunchFailed,
+        consequence: false,
     };
     let (failed, memory) = (Outcome::LaunchFailed, Outcome::Oom);
     [
@@ -143,7 +147,9 @@ mod tests {
     fn judged(killed_for_memory: bool, log: &str) -> Failure {
         let failures = serde_json::from_str(
             r#"[{"matches":"cause","outcome":"oom","reason":"no memory"},
-                {"matches":"consequence","outcome":"launch_failed","reason":"no engine"}]"#,
+                {"matches":"result","outcome":"launch_failed","reason":"bad flag"},
+                {"matches":"consequence","outcome":"launch_failed","reason":"no engine",
+                 "consequence":true}]"#,
         );
         let plan = LaunchPlan {
             argv: vec!["/opt/bin/server".to_owned()],
@@ -166,7 +172,7 @@ mod tests {
             plan: &plan,
             was_ready: false,
             exit: Some(Exit::Signal(9)),
-            state: Some('Z'),
+            stopped: None,
             health: Health::Status(503),
             killed_for_memory,
             log,
@@ -193,7 +199,8 @@ mod tests {
             "`server` was ended by signal 9 before it was ready; the kernel killed a process for \
              memory"
         );
-        assert_eq!(judged(true, "consequence").outcome, Outcome::LaunchFailed);
+        assert_eq!(judged(true, "result").outcome, Outcome::LaunchFailed);
+        assert_eq!(judged(true, "consequence").outcome, Outcome::Oom);
     }
 
     #[test]

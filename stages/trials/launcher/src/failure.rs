@@ -16,14 +16,20 @@ pub struct FailurePattern {
     /// Whether the configuration is not to blame (port busy): such an end is never remembered.
     #[serde(default)]
     pub infrastructure: bool,
+    /// Whether the line only says that something ended, not why: the kernel may know more.
+    #[serde(default)]
+    pub consequence: bool,
 }
 
 impl FailurePattern {
     /// The first pattern that occurs in a log, and the line where it does. Causes stand before
     /// consequences in a list of patterns.
     #[must_use]
-    pub fn first<'p, 'l>(patterns: &'p [Self], log: &'l str) -> Option<(&'p Self, &'l str)> {
-        patterns.iter().find_map(|pattern| {
+    pub fn first<'p, 'l>(
+        patterns: impl IntoIterator<Item = &'p Self>,
+        log: &'l str,
+    ) -> Option<(&'p Self, &'l str)> {
+        patterns.into_iter().find_map(|pattern| {
             let line = log.lines().find(|line| line.contains(&pattern.matches));
             Some((pattern, line?.trim()))
         })

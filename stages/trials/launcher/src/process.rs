@@ -72,6 +72,15 @@ pub(crate) fn members(group: u32) -> Vec<Process> {
         .collect()
 }
 
+/// Name of a process of a group that a signal has stopped, as the kernel cuts it; none where
+/// every one may run.
+pub(crate) fn stopped(group: u32) -> Option<String> {
+    let members = members(group);
+    let stopped = members.iter().find(|process| process.state == 'T')?;
+    let name = fs::read_to_string(format!("/proc/{}/comm", stopped.pid)).unwrap_or_default();
+    Some(name.trim_end().to_owned())
+}
+
 /// Sends a signal to a process group. That there is no such group any more is no error.
 pub(crate) fn signal(group: u32, signal: Signal) {
     if let Some(group) = i32::try_from(group).ok().and_then(Pid::from_raw) {

@@ -11,7 +11,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use crate::diagnosis::Evidence;
 use crate::log::{self, Log};
 use crate::memory::{self, MemoryLevel};
-use crate::process::{self, Process};
+use crate::process;
 use crate::record::Record;
 use crate::{Ended, Exit, Failure, Gpus, Health, LaunchPlan, StartError, group, probe};
 
@@ -209,8 +209,11 @@ impl Running {
             Some(_) => Health::Silent("it has ended".to_owned()),
             None => self.health(),
         };
-        // Seen dying: its sockets close a moment before it can be waited for.
-        let serves = health == Health::Ready && self.exited().is_none();
+        // Seen dying: its sockets close a moment before it can be waited for. And a front may
+        // answer for an engine that stands still.
+        let serves = health == Health::Ready
+            && self.exited().is_none()
+            && process::stopped(self.pid()).is_none();
         (!serves).then(|| self.failure(health))
     }
 
@@ -239,7 +242,7 @@ impl Running {
     /// came up.
     fn failure(&mut self, health: Health) -> Failure {
         let exit = self.exited();
-        let state = Process::read(self.pid()).map(|process| process.state);
+        let stopped = process::stopped(self.pid());
         if exit.is_some() || !self.ready {
             self.end();
         }
@@ -248,7 +251,7 @@ impl Running {
             plan: &self.plan,
             was_ready: self.ready,
             exit,
-            state,
+            stopped,
             health,
             killed_for_memory: kills > self.kills_before && self.kills_before.is_some(),
             log: &self.log.text(),

@@ -141,7 +141,11 @@ impl Backend {
                 let model = simulator.model.resolve().map(|model| model.hf_id);
                 server.command(&model.unwrap_or_else(|_| "MODEL".to_owned()), config)
             }
-            Self::Server(launched) => server.command(&launched.model, config),
+            Self::Server(launched) => {
+                let mut words = server.command(&launched.model, config);
+                words.extend(launched.args.iter().cloned());
+                words
+            }
             Self::Endpoint(_) => Vec::new(),
         }
     }

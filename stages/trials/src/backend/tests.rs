@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Backend, SimulatorBackend};
-use crate::{Knob, Protocol, ServerSpec};
+use crate::{Config, Knob, Protocol, ServerSpec};
 
 fn backend(model: Value) -> Result<Backend, serde_json::Error> {
     serde_json::from_value(json!({
@@ -155,5 +155,19 @@ fn client_of_real_servers_has_settings_that_the_simulator_s_has_not() {
         with("openai", "auto")[0]
             .1
             .contains("not known to have /tokenize")
+    );
+}
+
+#[test]
+fn command_of_a_launched_backend_has_its_own_arguments() {
+    let backend: Backend = serde_json::from_value(json!({
+        "kind": "server", "server": "vllm", "model": "org/model", "args": ["--dtype", "bfloat16"],
+    }))
+    .unwrap();
+    let config = Config::from_json("test", r#"{"max_num_seqs":4}"#).unwrap();
+    let command = backend.command(&config).join(" ");
+    assert_eq!(
+        command,
+        "vllm serve org/model --max-num-seqs 4 --dtype bfloat16"
     );
 }

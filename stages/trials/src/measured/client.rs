@@ -1,32 +1,28 @@
-//! One trial as the client runs it: probe, reset, load, drain.
+//! One trial as the client runs it: look, reset, load, drain.
 
 use std::time::{Duration, Instant};
 
-use sbt_client::side::{self, Side};
-use sbt_client::{
-    Api, Ask, Connections, Counts, Features, Lag, Limits, Observed, Observer, Probe, PromptForm,
-    Target, Vocabulary,
-};
+use sbt_client::side::Side;
+use sbt_client::{Api, Ask, Connections, Counts, Lag, Observed, Observer, PromptForm, Target};
 use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{Gpus, Sample, Sampler};
-use sbt_schemas::{Outcome, WorkloadRow};
+use sbt_schemas::WorkloadRow;
 
 use super::limits::{limits, prompt_form};
+use super::look::Look;
 use super::machine::Ready;
 use super::silence::Silence;
 use super::telemetry::{Levels, throttling};
 use super::{Ending, Measured, schedule};
 use crate::draw::Draw;
 use crate::protocol::ClientLimits;
-use crate::server::TokenizeForm;
-use crate::{Backend, Protocol, ServerSpec, TrialSpec};
+use crate::trial_row::EngineSizes;
+use crate::{Protocol, ServerSpec, TrialSpec};
 
 /// Samples of the server a second.
 const SAMPLES_HZ: f64 = 4.0;
 /// Time limit of a call beside the load.
 const CALL_WITHIN: Duration = Duration::from_secs(5);
-/// Looks at a server before it is given up.
-const PROBES: usize = 3;
 /// Time for the server to end what the client gave up.
 const IDLE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -50,6 +46,8 @@ pub(crate) struct Measurement {
     pub(crate) wall_s: f64,
     /// Tokens that the server adds to every prompt: its template, which its cache keeps.
     pub(crate) frame_tokens: u64,
+    /// Sizes of its engine.
+    pub(crate) engine: EngineSizes,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -70,15 +68,16 @@ pub(crate) fn measure(
     if form == PromptForm::TokenIds {
         target.api = Api::Completions;
     }
-    let probe = match probe(trials, &target, form, &limits)? {
-        Ok(probe) => probe,
+    let look = match Look::at(trials, &target, form, &limits)? {
+        Ok(look) => look,
         Err(ending) => return Ok(Err(ending)),
     };
+    let probe = &look.probe;
     if !probe.keeps_connections {
         limits.connections = Connections::Fresh;
     }
     let target = &probe.target;
-    let side = calls(target)?;
+    let side = calls(target, CALL_WITHIN)?;
     let mut warnings = Vec::new();
     warnings.extend(reset(&side, &trials.server));
     let mut asks = schedule::asks(draw, spec.rate_scale, seed(salt));
@@ -121,6 +120,7 @@ pub(crate) fn measure(
         frame_tokens: probe.vocabulary.frame_tokens.into(),
         drain,
         hung,
+        engine: look.engine,
         wall_s: begun.elapsed().as_secs_f64(),
         warnings,
     }))
@@ -190,50 +190,8 @@ fn reset(side: &Side, server: &ServerSpec) -> Option<String> {
     Some(format!("The prefix cache could not be emptied: {error}."))
 }
 
-/// A look at the server that must succeed before there is load; tells what it takes. One that
-/// fails by chance gets a second and a third.
-fn probe(
-    trials: &Measured<'_>,
-    target: &Target,
-    form: PromptForm,
-    limits: &Limits,
-) -> Result<Result<Probe, Ending>, StageError> {
-    let api = &trials.server.api;
-    let wanted = Features {
-        include_usage: true,
-        continuous_usage: api.continuous_usage,
-        ignore_eos: api.ignore_eos,
-        min_tokens: api.min_tokens,
-    };
-    let tokenize = match api.tokenize {
-        TokenizeForm::None => None,
-        TokenizeForm::Vllm => Some(side::TokenizeForm::Vllm),
-        TokenizeForm::Llamacpp => Some(side::TokenizeForm::Llamacpp),
-    };
-    let words = Vocabulary::default();
-    let mut attempts =
-        (0..PROBES).map(|_| sbt_client::probe(target, wanted, &words, tokenize, form, limits));
-    let mut last = None;
-    let found = attempts.find_map(|probed| probed.map_err(|failure| last = Some(failure)).ok());
-    drop(attempts);
-    let failure = match (found, last) {
-        (Some(probe), _) => return Ok(Ok(probe)),
-        (None, failure) => failure.map_or_else(String::new, |failure| failure.to_string()),
-    };
-    trials.ctx.check_cancelled()?;
-    match &trials.backend {
-        Backend::Endpoint(endpoint) => {
-            Err(StageError::user(format!("{}: {failure}", endpoint.url)))
-        }
-        Backend::Server(_) | Backend::Simulator(_) => {
-            let died = trials.machine.death();
-            Ok(Err(died.unwrap_or((Outcome::Crashed, failure))))
-        }
-    }
-}
-
-fn calls(target: &Target) -> Result<Side, StageError> {
-    Side::new(target, CALL_WITHIN).map_err(|error| StageError::user(error.to_string()))
+pub(crate) fn calls(target: &Target, within: Duration) -> Result<Side, StageError> {
+    Side::new(target, within).map_err(|error| StageError::user(error.to_string()))
 }
 
 /// A word as a number.
@@ -257,7 +215,7 @@ fn sampler(
     let Some(pid) = ready.pid.or(told.then_some(NO_PROCESS)) else {
         return Ok(None);
     };
-    let side = calls(target)?;
+    let side = calls(target, CALL_WITHIN)?;
     let gpus = (ready.gpus > 0).then(|| Gpus::open(&[]).ok()).flatten();
     let levels = move || match side.metrics() {
         Ok(text) if told => Levels::read(&text, &names),

@@ -7,6 +7,7 @@ use sbt_engine::{StageContext, StageError};
 use sbt_launcher::{LaunchPlan, MachineLock, Progress, Running, StartError, Swept, sweep};
 
 use super::Ending;
+use super::look::Look;
 use crate::backend::{EndpointApi, EndpointBackend, LaunchedBackend};
 use crate::server::{Place, RequestForm};
 use crate::{Backend, Config, ServerSpec};
@@ -36,6 +37,8 @@ pub(crate) struct Machine<'a> {
 struct Live {
     config_id: String,
     running: Running,
+    /// What the first trial on it found out.
+    look: Option<Look>,
     _locks: Vec<MachineLock>,
 }
 
@@ -148,6 +151,7 @@ impl<'a> Machine<'a> {
             Ok(running) => Ok(Live {
                 config_id: config.id(),
                 running,
+                look: None,
                 _locks: locks,
             }),
             Err(StartError::Cancelled) => Err(Unready::Stage(StageError::Cancelled)),
@@ -254,6 +258,18 @@ impl<'a> Machine<'a> {
             source,
         })?;
         lock.ok_or(StageError::Cancelled)
+    }
+
+    /// What is known of the started server that does not change while it runs.
+    pub(crate) fn known(&self) -> Option<Look> {
+        self.live().as_ref()?.look.clone()
+    }
+
+    /// Keeps what was found out about the started server until it stops.
+    pub(crate) fn learn(&self, look: &Look) {
+        if let Some(live) = self.live().as_mut() {
+            live.look = Some(look.clone());
+        }
     }
 
     /// How the started server came to its end, or why it no longer answers; none when it serves,

@@ -2,11 +2,13 @@
 
 mod client;
 mod limits;
+mod look;
 mod machine;
 mod outcome;
 mod rows;
 mod schedule;
 mod silence;
+mod sizes;
 mod telemetry;
 
 use std::borrow::Cow;
@@ -156,7 +158,7 @@ impl<'a> Measured<'a> {
         execution.client_cpu = Some(measured.client_cpu);
         execution.wall_s = Some(measured.wall_s);
         execution.warnings = warnings(&measured, &requests, draw);
-        let state = telemetry::state(&measured.samples, self.version());
+        let state = telemetry::state(&measured.samples, measured.engine, self.version());
         let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
         Ok(Trial {
             row: trial_row(identity, (outcome, reason), &metrics, state, execution),

@@ -3,7 +3,7 @@ use sbt_launcher::Sample;
 use sbt_schemas::TelemetryRow;
 
 use crate::server::Metrics;
-use crate::trial_row::{Identity, ServerState};
+use crate::trial_row::{EngineSizes, Identity, ServerState};
 
 /// What a server says of itself at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -72,7 +72,11 @@ pub(crate) fn rows(trial: &Identity, samples: &[Sample<Levels>]) -> Vec<Telemetr
 }
 
 /// Peaks and means over a trial.
-pub(crate) fn state(samples: &[Sample<Levels>], version: Option<String>) -> ServerState {
+pub(crate) fn state(
+    samples: &[Sample<Levels>],
+    engine: EngineSizes,
+    version: Option<String>,
+) -> ServerState {
     let rss = samples.iter().filter(|s| s.group.processes > 0);
     let counted = |value: fn(&Levels) -> Option<f64>| {
         let mut values = samples.iter().filter_map(|s| value(&s.server));
@@ -82,7 +86,7 @@ pub(crate) fn state(samples: &[Sample<Levels>], version: Option<String>) -> Serv
     ServerState {
         vram_peak_mb: peak(samples.iter().filter_map(|s| s.gpu.vram_mb)),
         kv_peak: peak(samples.iter().filter_map(|s| s.server.kv_usage)),
-        kv_cache_tokens: None,
+        engine,
         preemptions: counted(|levels| levels.preemptions),
         rss_peak_mb: peak(rss.map(|s| s.group.rss_mb)),
         gpu_use_mean: mean(samples.iter().filter_map(|s| s.gpu.gpu_use)),

@@ -20,7 +20,8 @@ pub struct Launch {
     /// Variables that a measured server gets.
     pub env: BTreeMap<String, String>,
     /// Variables of the user that a measured server gets too; `NAME_*` stands for all that begin
-    /// with `NAME_`. Nothing else is passed.
+    /// with `NAME_`, except keys (`…_API_KEY`): the server would ask for one that nobody sends.
+    /// Nothing else is passed.
     pub pass: Vec<String>,
     /// Time until the server must be ready, s.
     pub start_timeout_s: f64,
@@ -60,7 +61,7 @@ impl Launch {
         self.pass
             .iter()
             .any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
+                Some(prefix) => name.starts_with(prefix) && !name.ends_with("_API_KEY"),
                 None => name == pattern,
             })
     }
@@ -279,9 +280,12 @@ mod tests {
         assert_eq!(environment["VLLM_CPU_KVCACHE_SPACE"], "1");
         assert_eq!(environment["VLLM_NO_USAGE_STATS"], "1");
         assert_eq!(environment["OMP_NUM_THREADS"], "2");
-        for absent in ["OPENAI_API_KEY", "LANG"] {
+        for absent in ["VLLM_API_KEY", "OPENAI_API_KEY", "LANG"] {
             assert!(!environment.contains_key(absent), "{absent}");
         }
+        let key = [pair("VLLM_API_KEY", "chosen")].into();
+        let environment = launch.environment([pair("VLLM_API_KEY", "secret")], &key);
+        assert_eq!(environment["VLLM_API_KEY"], "chosen");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 mod api;
 mod check;
 mod launch;
+mod sizes;
 mod version;
 
 use std::borrow::Cow;
@@ -18,6 +19,7 @@ use crate::Knob;
 
 pub use api::{Api, Metrics, Readiness, RequestForm, Reset, TimingsForm, TokenizeForm};
 pub use launch::{Launch, Place};
+pub use sizes::{Sizes, Told};
 pub use version::{Version, model_identity};
 
 /// The embedded server files. To add a server: its file, and its line here.
@@ -62,6 +64,9 @@ pub struct ServerSpec {
     /// What it counts.
     #[serde(default)]
     pub metrics: Metrics,
+    /// Where it tells the sizes of its engine.
+    #[serde(default)]
+    pub sizes: Sizes,
     /// What its log says about its end; the first that occurs counts.
     #[serde(default)]
     pub failures: Vec<FailurePattern>,

@@ -109,7 +109,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 }
 
 /// Waits for something that must come, with a generous limit.
-pub(crate) fn eventually(condition: impl Fn() -> bool) {
+pub(crate) fn eventually(mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(Instant::now() < deadline, "it never came");

@@ -16,6 +16,7 @@ fn pattern(matches: &str, outcome: Outcome, infrastructure: bool) -> FailurePatt
         outcome,
         reason: format!("because of {matches}"),
         infrastructure,
+        consequence: false,
     }
 }
 
@@ -277,6 +278,23 @@ fn stopped_server_hangs_and_still_ends() {
     assert_eq!(failure.reason, "`python3` is stopped by a signal");
     assert_eq!(running.stop().ended, Ended::Term);
     assert!(!is_alive(pid));
+}
+
+#[test]
+fn front_that_answers_for_a_stopped_engine_hangs() {
+    let sandbox = Sandbox::new();
+    let mut running = sandbox.start(&[&sandbox.child_word()]).unwrap();
+    signal(sandbox.child(), Signal::STOP);
+    eventually(|| running.diagnose().is_some());
+    assert_eq!(running.health(), Health::Ready);
+    let failure = running.diagnose().unwrap();
+    assert_eq!(failure.outcome, Outcome::Hung);
+    assert!(
+        failure.reason.ends_with("is stopped by a signal"),
+        "{failure}"
+    );
+    let _ = running.stop();
+    assert!(!is_alive(sandbox.child()));
 }
 
 #[test]
