@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Delivery, Scheduler};
 use crate::state::Sequence;
 use crate::step_time::{Decode, StepTime};
 
@@ -156,7 +156,7 @@ impl Engine {
     }
 
     fn seconds(&mut self, load: &Load) -> f64 {
-        if !load.pure_decode() {
+        if !load.pure_decode() || load.drafts > 0 {
             return self.step_time.seconds(load);
         }
         let decode = self.decode(load.decodes);
@@ -175,8 +175,14 @@ impl Engine {
         let step = self.scheduler.results_come();
         for entry in &batch.entries {
             self.finish_streams(step, entry.admission, outside);
-            if let Some(last) = self.scheduler.deliver(entry, step) {
-                outside.take(&mut self.scheduler, entry.request, self.now, last);
+            if let Some(delivery) = self.scheduler.deliver(entry, step) {
+                hand_over(
+                    &mut self.scheduler,
+                    outside,
+                    entry.request,
+                    self.now,
+                    delivery,
+                );
             }
         }
         self.finish_streams(step, u32::MAX, outside);
@@ -186,5 +192,19 @@ impl Engine {
         while let Some(request) = self.scheduler.finish_stream(step, before) {
             outside.take(&mut self.scheduler, request, self.now, true);
         }
+    }
+}
+
+/// Hands the tokens of one step over, which come at one time.
+pub(crate) fn hand_over(
+    door: &mut impl Door,
+    outside: &mut impl Outside,
+    request: u32,
+    at_s: f64,
+    delivery: Delivery,
+) {
+    for token in 1..=delivery.tokens {
+        let last = delivery.last && token == delivery.tokens;
+        outside.take(door, request, at_s, last);
     }
 }

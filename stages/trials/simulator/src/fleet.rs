@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::balancer::Balancer;
 use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
-use crate::engine::{Door, Outside};
+use crate::engine::{Door, Outside, hand_over};
 use crate::scheduler::Scheduler;
 use crate::state::Sequence;
 use crate::step_time::StepTime;
@@ -140,11 +140,12 @@ impl Fleet {
         for (i, batch) in batches.iter().enumerate() {
             let engine = self.lanes[lane].engines[i];
             for entry in &batch.entries {
-                if let Some(last) = self.engines[engine].deliver(entry, step) {
-                    if last {
+                if let Some(delivery) = self.engines[engine].deliver(entry, step) {
+                    if delivery.last {
                         self.balancer.left(engine);
                     }
-                    outside.take(self, entry.request, self.now, last);
+                    let now = self.now;
+                    hand_over(self, outside, entry.request, now, delivery);
                 }
             }
         }

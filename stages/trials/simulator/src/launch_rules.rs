@@ -12,6 +12,7 @@ pub(crate) fn check(
         quantization(config, model),
         memory(config),
         lengths(config, model, gpu),
+        speculation(config),
     ];
     match checks.into_iter().flatten().next() {
         Some(refusal) => Err(LaunchFailure::Invalid(refusal)),
@@ -75,6 +76,26 @@ fn memory(config: &EngineConfig) -> Option<String> {
     let size = config.block_size;
     (size == 0 || !size.is_multiple_of(16))
         .then(|| format!("block_size {size} is not a multiple of 16"))
+}
+
+fn speculation(config: &EngineConfig) -> Option<String> {
+    /// More than any drafter is asked for; keeps sums of tokens small.
+    const MOST: u32 = 128;
+    let drafts = config.num_speculative_tokens;
+    let acceptance = &config.speculative_acceptance;
+    if drafts > MOST {
+        return Some(format!(
+            "num_speculative_tokens {drafts} is more than {MOST}"
+        ));
+    }
+    if drafts > 0 && acceptance.is_empty() {
+        return Some(format!(
+            "num_speculative_tokens {drafts} needs speculative_acceptance: how likely the \
+             workload's drafts are accepted"
+        ));
+    }
+    let bad = acceptance.iter().find(|p| !(0.0..=1.0).contains(*p))?;
+    Some(format!("speculative_acceptance {bad} is not in [0, 1]"))
 }
 
 fn lengths(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Option<String> {
@@ -186,6 +207,20 @@ mod tests {
                 "long_prefill_token_threshold",
                 EngineConfig {
                     long_prefill_token_threshold: 1 << 20,
+                    ..default()
+                },
+            ),
+            (
+                "num_speculative_tokens",
+                EngineConfig {
+                    num_speculative_tokens: 2,
+                    ..default()
+                },
+            ),
+            (
+                "speculative_acceptance",
+                EngineConfig {
+                    speculative_acceptance: vec![0.5, f64::NAN],
                     ..default()
                 },
             ),

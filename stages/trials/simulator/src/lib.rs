@@ -5,6 +5,7 @@
 //! the memory that is left for the KV cache. Every engine step is simulated; equal inputs give
 //! equal results on every machine.
 
+mod acceptance;
 mod admission;
 mod allocation;
 mod balancer;
@@ -40,7 +41,9 @@ mod weights;
 
 pub use client::Client;
 pub use emission::Emission;
-pub use engine_config::{EngineConfig, KvCacheDtype, Quantization, SchedulerKind};
+pub use engine_config::{
+    EngineConfig, KvCacheDtype, Quantization, SchedulerKind, SpeculativeMethod,
+};
 pub use factor::Factor;
 pub use gpu::{Gpu, Products};
 pub use live::{Gauges, Live};

@@ -38,6 +38,7 @@ impl Memory {
         let longest = f64::from(config.resolved_max_model_len(model));
         let block_bytes = f64::from(config.block_size)
             * model.layers_holding(longest)
+            * config.share_with_drafter(model)
             * model.kv_elements(ranks)
             * config.kv_cache_dtype.bytes();
         let free = reserved_bytes - weights_bytes - other_bytes;
@@ -71,8 +72,9 @@ fn weights_bytes(config: &EngineConfig, model: &Model) -> f64 {
         * model.ffn_params(f64::from(model.ffn))
         / f64::from(config.expert_ranks());
     let vocab_matrices = if model.tied_embeddings { 1.0 } else { 2.0 };
-    (f64::from(model.layers) * attention + blocks) * weights.layers.bytes()
-        + experts * weights.experts.bytes()
+    let layers = (f64::from(model.layers) * attention + blocks) * weights.layers.bytes()
+        + experts * weights.experts.bytes();
+    layers * config.share_with_drafter(model)
         + vocab_matrices * model.vocab_params() / ranks * WeightsDtype::Bfloat16.bytes()
 }
 

@@ -70,6 +70,9 @@ impl Server {
                 block_size: config.block_size,
                 blocks,
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
+                max_model_len: config.resolved_max_model_len(model),
+                drafts: config.num_speculative_tokens,
+                lookahead: config.tokens_drafted_by_model(),
             },
             max_model_len: config.resolved_max_model_len(model),
             shares_experts: model.experts.is_some(),
@@ -105,9 +108,9 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Run {
-        let alone = self.config.data_parallel_size <= 1;
+        let streams = self.config.data_parallel_size <= 1 && self.limits.drafts == 0;
         let pace = match self.config.scheduler {
-            SchedulerKind::Vllm | SchedulerKind::LlamaCpp if alone => Pace::Streams,
+            SchedulerKind::Vllm | SchedulerKind::LlamaCpp if streams => Pace::Streams,
             SchedulerKind::Vllm | SchedulerKind::LlamaCpp | SchedulerKind::Sglang => {
                 Pace::EachToken
             }
@@ -164,13 +167,16 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Scheduler {
-        let sequence = |request: &Request| {
+        let sequence = |(number, request): (usize, &Request)| {
             let room = self.max_model_len.saturating_sub(request.prompt_tokens);
             let output = request.output_tokens.clamp(1, room.max(1));
-            Sequence::new(request.prompt_tokens, output)
+            Sequence {
+                number: number as u64,
+                ..Sequence::new(request.prompt_tokens, output)
+            }
         };
-        let sequences: Vec<Sequence> = requests.iter().map(sequence).collect();
-        let length = |s: &Sequence| (s.prompt + s.output).min(self.max_model_len);
+        let sequences: Vec<Sequence> = requests.iter().enumerate().map(sequence).collect();
+        let length = |s: &Sequence| limits.places(s.prompt + s.output);
         let lengths: Vec<u32> = sequences.iter().map(length).collect();
         let keys = match pace {
             Pace::EachToken => Some(BlockKeys::new(requests, &lengths, limits.block_size)),
