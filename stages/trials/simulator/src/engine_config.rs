@@ -58,6 +58,8 @@ pub struct EngineConfig {
     pub max_cudagraph_capture_size: Option<u32>,
     /// GPUs that one model is split over.
     pub tensor_parallel_size: u32,
+    /// Stages of GPUs that the layers are split into.
+    pub pipeline_parallel_size: u32,
     /// Engines that each serve a share of the requests.
     pub data_parallel_size: u32,
     /// Whether each GPU holds whole experts instead of a slice of every one.
@@ -94,6 +96,7 @@ impl Default for EngineConfig {
             enforce_eager: false,
             max_cudagraph_capture_size: None,
             tensor_parallel_size: 1,
+            pipeline_parallel_size: 1,
             data_parallel_size: 1,
             enable_expert_parallel: false,
             max_num_queued_reqs: None,
@@ -259,10 +262,11 @@ impl EngineConfig {
         }
     }
 
-    /// The model's layers and the one that drafts, relative to the model's.
-    pub(crate) fn share_with_drafter(&self, model: &Model) -> f64 {
+    /// Layers of the largest stage and the one that drafts, relative to the model's.
+    pub(crate) fn layers_on_a_gpu(&self, model: &Model) -> f64 {
         let drafters = self.tokens_drafted_by_model().min(1);
-        1.0 + f64::from(drafters) / f64::from(model.layers)
+        let stage = model.layers.div_ceil(self.pipeline_parallel_size);
+        f64::from(stage + drafters) / f64::from(model.layers)
     }
 
     /// GPUs that the experts of a mixture are split over: those of all engines.

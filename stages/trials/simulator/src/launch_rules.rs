@@ -22,6 +22,7 @@ pub(crate) fn check(
 
 fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String> {
     let tp = config.tensor_parallel_size;
+    let stages = config.pipeline_parallel_size;
     let engines = config.data_parallel_size;
     let (heads, kv_heads) = (model.heads, model.kv_heads);
     if tp == 0 || tp > gpus {
@@ -29,11 +30,19 @@ fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String
             "tensor_parallel_size {tp} must be at least 1 and at most the {gpus} GPUs"
         ));
     }
-    if engines == 0 || engines > gpus / tp {
+    let most_stages = (gpus / tp).min(model.layers);
+    if stages == 0 || stages > most_stages {
+        return Some(format!(
+            "pipeline_parallel_size {stages} must be at least 1, and with tensor_parallel_size \
+             {tp} and {} layers at most {most_stages} on {gpus} GPUs",
+            model.layers
+        ));
+    }
+    let most = gpus / tp / stages;
+    if engines == 0 || engines > most {
         return Some(format!(
             "data_parallel_size {engines} must be at least 1, and with tensor_parallel_size {tp} \
-             at most {} on {gpus} GPUs",
-            gpus / tp
+             and pipeline_parallel_size {stages} at most {most} on {gpus} GPUs"
         ));
     }
     if !heads.is_multiple_of(tp) {
@@ -143,6 +152,13 @@ mod tests {
                 "tensor_parallel_size",
                 EngineConfig {
                     tensor_parallel_size: 16,
+                    ..default()
+                },
+            ),
+            (
+                "pipeline_parallel_size",
+                EngineConfig {
+                    pipeline_parallel_size: 9,
                     ..default()
                 },
             ),

@@ -26,6 +26,7 @@ mod launch_rules;
 mod live;
 mod memory;
 mod model;
+mod pipeline;
 mod prefix;
 mod request;
 mod run;

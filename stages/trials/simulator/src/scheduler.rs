@@ -220,7 +220,7 @@ impl Scheduler {
             let request = self.running[i];
             let sequence = self.sequences[request as usize];
             let tokens = self.new_tokens(&sequence, sequence.computed).min(*budget);
-            if sequence.last_in_flight() || tokens == 0 {
+            if sequence.last_in_flight() || tokens == 0 || self.is_in_pipeline(&sequence) {
                 i += 1;
                 continue;
             }
@@ -237,6 +237,15 @@ impl Scheduler {
             i += 1;
         }
         preempted
+    }
+
+    /// Whether a request's token comes too late for this step: with several stages each request
+    /// decodes once in as many steps, and where results are awaited not before they are in.
+    fn is_in_pipeline(&self, sequence: &Sequence) -> bool {
+        let stages = self.config.pipeline_parallel_size;
+        let awaited = !self.config.async_scheduling;
+        let too_early = awaited || self.scheduled - sequence.sampled_in < stages;
+        stages > 1 && sequence.placeholders > 0 && too_early
     }
 
     /// Tokens that a request wants in this step.
@@ -289,6 +298,9 @@ impl Scheduler {
         let samples = sequence.computed == sequence.target() + drafts;
         sequence.placeholders += u32::from(samples) + drafts;
         sequence.drafts += drafts;
+        if samples {
+            sequence.sampled_in = self.scheduled;
+        }
         let known = sequence.computed.min(sequence.known());
         self.remember_blocks(request, known);
         let sequence = &self.sequences[request as usize];

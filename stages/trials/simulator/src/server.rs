@@ -108,7 +108,9 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Run {
-        let streams = self.config.data_parallel_size <= 1 && self.limits.drafts == 0;
+        let streams = self.config.data_parallel_size <= 1
+            && self.config.pipeline_parallel_size <= 1
+            && self.limits.drafts == 0;
         let pace = match self.config.scheduler {
             SchedulerKind::Vllm | SchedulerKind::LlamaCpp if streams => Pace::Streams,
             SchedulerKind::Vllm | SchedulerKind::LlamaCpp | SchedulerKind::Sglang => {
@@ -209,8 +211,9 @@ impl Server {
         Rules {
             max_model_len: self.max_model_len,
             max_queued: self.config.max_num_queued_reqs.map(|n| n as usize),
-            // One step executes while the next is scheduled.
-            depth: if self.config.async_scheduling { 2 } else { 1 },
+            // A step in each stage, and one that is scheduled meanwhile.
+            depth: self.config.pipeline_parallel_size as usize
+                + usize::from(self.config.async_scheduling),
         }
     }
 }

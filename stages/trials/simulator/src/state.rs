@@ -26,6 +26,8 @@ pub(crate) struct Sequence {
     pub(crate) placeholders: u32,
     /// Of the computed tokens and of those, drafts that are not verified yet.
     pub(crate) drafts: u32,
+    /// Step that computes the latest token.
+    pub(crate) sampled_in: u32,
     /// Blocks that it holds.
     pub(crate) held: u32,
     /// Of these, blocks whose content is known.
@@ -60,6 +62,7 @@ impl Sequence {
             generated: 0,
             placeholders: 0,
             drafts: 0,
+            sampled_in: 0,
             number: 0,
             held: 0,
             remembered: 0,

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(
             breaches(r#"{"tensor_parallel_size":8}"#),
             [
-                "World size (8 x 1) is larger than the number of available GPUs (2) in this node.",
+                "World size (8 x 1 x 1) is larger than the number of available GPUs (2) in this node.",
                 "Total number of attention heads (28) must be divisible by tensor parallel size (8).",
             ]
         );

@@ -49,8 +49,9 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
 fn configs() -> impl Strategy<Value = EngineConfig> {
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
     let drafts = prop_oneof![Just(0_u32), 1_u32..6];
-    (switches, 0_u32..80, drafts).prop_map(
-        |((caching, asynchronous, reserve), threshold, drafts)| EngineConfig {
+    (switches, 0_u32..80, drafts, 1_u32..4).prop_map(
+        |((caching, asynchronous, reserve), threshold, drafts, stages)| EngineConfig {
+            pipeline_parallel_size: stages,
             num_speculative_tokens: drafts,
             speculative_acceptance: vec![0.8, 0.4],
             enable_prefix_caching: caching,
@@ -188,7 +189,7 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched)) {
             Pace::EachToken,
         ),
         in_flight: VecDeque::new(),
-        depth: if config.async_scheduling { 2 } else { 1 },
+        depth: config.pipeline_parallel_size as usize + usize::from(config.async_scheduling),
         steps: 0,
         present: 0,
         stay: vec![(0, None); asked.len()],
