@@ -123,6 +123,7 @@ fn engine(arguments: &ServeArgs) -> Result<Engine, Failure> {
         gpu: CatalogueEntry::Named(arguments.gpu.clone()),
         gpus: arguments.gpus,
         kernels: String::new(),
+        speculative_acceptance: Vec::new(),
         usd_per_gpu_hour: None,
     };
     if let Some(times) = &arguments.fixed {

@@ -24,6 +24,7 @@ pub(crate) struct Simulated {
     gpu: Gpu,
     gpus: u64,
     usd_per_gpu_hour: Option<f64>,
+    speculative_acceptance: Vec<f64>,
     /// What a configuration runs on, for keys.
     identity: Value,
     /// Where the times of steps are from, and its digest.
@@ -100,7 +101,9 @@ impl Simulated {
                 "server": [server.name, server.version],
                 "model": model,
                 "gpu": gpu,
+                "speculative_acceptance": backend.speculative_acceptance,
             }),
+            speculative_acceptance: backend.speculative_acceptance.clone(),
             usd_per_gpu_hour: backend.usd_per_gpu_hour.or(gpu.usd_per_hour),
             gpus: backend.gpus,
             server,
@@ -118,7 +121,7 @@ impl Simulated {
     /// For stage keys: readable where it is short, a digest where it is not.
     pub(crate) fn identity(&self) -> BTreeMap<String, String> {
         let digest = |part: &str| Digest::of_value(part, &self.identity[part]).short();
-        let entries = [
+        let mut entries = BTreeMap::from([
             ("simulator", sbt_simulator::REVISION.to_string()),
             (
                 "server",
@@ -132,10 +135,15 @@ impl Simulated {
                 format!("{} ({})", self.model.name, digest("model")),
             ),
             ("gpu", format!("{} ({})", self.gpu.name, digest("gpu"))),
-        ];
+        ]);
+        if !self.speculative_acceptance.is_empty() {
+            let acceptance = self.identity["speculative_acceptance"].to_string();
+            entries.insert("speculative_acceptance", acceptance);
+        }
+        let entries = entries.into_iter();
         entries
             .map(|(part, identity)| (part.to_owned(), identity))
-            .into()
+            .collect()
     }
 
     /// What a trial's result depends on, but for the workload and the protocol.
@@ -202,7 +210,10 @@ impl Simulated {
             return Err(NotLaunched::Refused(Outcome::Rejected, breaches.join(" ")));
         }
         let config = engine_config(self.server, &self.server.effective(config));
-        let config = config.map_err(NotLaunched::Unmodelled)?;
+        let mut config = config.map_err(NotLaunched::Unmodelled)?;
+        config
+            .speculative_acceptance
+            .clone_from(&self.speculative_acceptance);
         Server::launch(
             &config,
             &self.model,

@@ -6,7 +6,10 @@ impl Scheduler {
     pub(crate) fn grow(&mut self, request: u32, tokens: u32) -> bool {
         let size = self.limits.block_size;
         let sequence = &self.sequences[request as usize];
-        let (end, held) = (sequence.computed + tokens, sequence.held);
+        let scheduled = sequence.computed + tokens;
+        let ahead = scheduled + self.limits.lookahead;
+        let end = ahead.min(self.limits.max_model_len).max(scheduled);
+        let held = sequence.held;
         // Most tokens fall into a block that is held: no division for them.
         if end <= held * size {
             return true;

@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) epoch: u32,
     /// Whether the step gives it a token.
     pub(crate) samples: bool,
+    /// Drafts that the step verifies.
+    pub(crate) drafts: u32,
 }
 
 /// What determines how long a step takes.
@@ -28,8 +30,10 @@ pub(crate) struct Load {
     pub(crate) tokens: u32,
     /// Requests.
     pub(crate) sequences: u32,
-    /// Requests that decode: one new token after the prompt.
+    /// Requests that decode: one new token after the prompt, and drafts behind it.
     pub(crate) decodes: u32,
+    /// Drafts among the new tokens.
+    pub(crate) drafts: u32,
     /// Sum of the decoding requests' contexts, tokens.
     pub(crate) context_sum: f64,
     /// Longest of them.
@@ -42,7 +46,7 @@ impl Load {
     /// The step without its prompt chunks.
     pub(crate) fn decodes_alone(&self) -> Self {
         Self {
-            tokens: self.decodes,
+            tokens: self.decodes + self.drafts,
             sequences: self.decodes,
             prefill_pairs: 0.0,
             ..*self
@@ -52,6 +56,12 @@ impl Load {
     /// Whether nothing but decoding happens.
     pub(crate) fn pure_decode(&self) -> bool {
         self.decodes == self.sequences
+    }
+
+    /// Tokens behind which one is sampled. vLLM samples for every request, and drops the token of a
+    /// prompt that is not done.
+    pub(crate) fn sampled(&self) -> u32 {
+        self.sequences + self.drafts
     }
 }
 
@@ -80,6 +90,7 @@ impl Batch {
         let (before, new) = (f64::from(computed), f64::from(tokens));
         if decode {
             load.decodes += 1;
+            load.drafts += entry.drafts;
             load.context_sum += before + new;
             load.context_max = load.context_max.max(before + new);
         } else {

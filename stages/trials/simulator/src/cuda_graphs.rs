@@ -37,7 +37,8 @@ fn largest(config: &EngineConfig, seqs: u32, budget: u32) -> u32 {
     if config.enforce_eager {
         return 0;
     }
-    let default = seqs.saturating_mul(2).min(DEFAULT);
+    let per_request = 2_u32.saturating_mul(1 + config.num_speculative_tokens);
+    let default = seqs.saturating_mul(per_request).min(DEFAULT);
     let asked = config.max_cudagraph_capture_size.unwrap_or(default);
     asked.min(budget)
 }

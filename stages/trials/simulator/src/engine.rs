@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
-use crate::scheduler::Scheduler;
+use crate::pipeline::Pipeline;
+use crate::scheduler::{Delivery, Scheduler};
 use crate::state::Sequence;
 use crate::step_time::{Decode, StepTime};
 
@@ -53,7 +54,7 @@ pub(crate) struct Engine {
     in_flight: VecDeque<(f64, Batch)>,
     spare: Vec<Batch>,
     now: f64,
-    gpu_free_s: f64,
+    pipeline: Pipeline,
     /// Steps of pure decode by the number of requests, as far as they were met.
     decodes: Vec<Option<Decode>>,
 }
@@ -61,13 +62,13 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(scheduler: Scheduler, step_time: Arc<StepTime>, depth: usize) -> Self {
         Self {
+            pipeline: Pipeline::new(scheduler.config.pipeline_parallel_size),
             scheduler,
             step_time,
             depth,
             in_flight: VecDeque::with_capacity(depth),
             spare: (0..=depth).map(|_| Batch::default()).collect(),
             now: 0.0,
-            gpu_free_s: 0.0,
             decodes: Vec::new(),
         }
     }
@@ -130,12 +131,12 @@ impl Engine {
         {
             self.now = self.now.max(done_s);
             let seconds = self.decode(streams).seconds(sum, longest);
-            self.gpu_free_s = self.now.max(self.gpu_free_s) + seconds;
-            outside.step(self.gpu_free_s);
+            let end_s = self.pipeline.start(self.now, seconds);
+            outside.step(end_s);
             for later in 1..self.depth {
                 self.in_flight[later - 1].0 = self.in_flight[later].0;
             }
-            self.in_flight[self.depth - 1].0 = self.gpu_free_s;
+            self.in_flight[self.depth - 1].0 = end_s;
         }
     }
 
@@ -148,15 +149,15 @@ impl Engine {
             self.spare.push(batch);
             return false;
         }
-        let start_s = self.now.max(self.gpu_free_s);
-        self.gpu_free_s = start_s + self.seconds(&batch.load);
-        self.in_flight.push_back((self.gpu_free_s, batch));
-        outside.step(self.gpu_free_s);
+        let seconds = self.seconds(&batch.load);
+        let end_s = self.pipeline.start(self.now, seconds);
+        self.in_flight.push_back((end_s, batch));
+        outside.step(end_s);
         true
     }
 
     fn seconds(&mut self, load: &Load) -> f64 {
-        if !load.pure_decode() {
+        if !load.pure_decode() || load.drafts > 0 {
             return self.step_time.seconds(load);
         }
         let decode = self.decode(load.decodes);
@@ -175,8 +176,14 @@ impl Engine {
         let step = self.scheduler.results_come();
         for entry in &batch.entries {
             self.finish_streams(step, entry.admission, outside);
-            if let Some(last) = self.scheduler.deliver(entry, step) {
-                outside.take(&mut self.scheduler, entry.request, self.now, last);
+            if let Some(delivery) = self.scheduler.deliver(entry, step) {
+                hand_over(
+                    &mut self.scheduler,
+                    outside,
+                    entry.request,
+                    self.now,
+                    delivery,
+                );
             }
         }
         self.finish_streams(step, u32::MAX, outside);
@@ -186,5 +193,19 @@ impl Engine {
         while let Some(request) = self.scheduler.finish_stream(step, before) {
             outside.take(&mut self.scheduler, request, self.now, true);
         }
+    }
+}
+
+/// Hands the tokens of one step over, which come at one time.
+pub(crate) fn hand_over(
+    door: &mut impl Door,
+    outside: &mut impl Outside,
+    request: u32,
+    at_s: f64,
+    delivery: Delivery,
+) {
+    for token in 1..=delivery.tokens {
+        let last = delivery.last && token == delivery.tokens;
+        outside.take(door, request, at_s, last);
     }
 }

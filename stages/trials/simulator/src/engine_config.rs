@@ -40,6 +40,14 @@ pub struct EngineConfig {
     pub schedule_conservativeness: f64,
     /// SGLang: whether a step of prompts decodes too.
     pub enable_mixed_chunk: bool,
+    /// Tokens that are drafted for each request and step; 0: no speculative decoding.
+    pub num_speculative_tokens: u32,
+    /// Who drafts them.
+    pub speculative_method: SpeculativeMethod,
+    /// Probability that a draft is accepted when those before it were, by position; the last one
+    /// holds for all further positions. It belongs to the workload: from vLLM's
+    /// `vllm:spec_decode_num_accepted_tokens_per_pos_total`, each count over the one before.
+    pub speculative_acceptance: Vec<f64>,
     /// Share of the blocks kept free at admission while something runs.
     pub watermark: f64,
     /// Whether the next step is scheduled while one executes.
@@ -50,6 +58,8 @@ pub struct EngineConfig {
     pub max_cudagraph_capture_size: Option<u32>,
     /// GPUs that one model is split over.
     pub tensor_parallel_size: u32,
+    /// Stages of GPUs that the layers are split into.
+    pub pipeline_parallel_size: u32,
     /// Engines that each serve a share of the requests.
     pub data_parallel_size: u32,
     /// Whether each GPU holds whole experts instead of a slice of every one.
@@ -78,11 +88,15 @@ impl Default for EngineConfig {
             max_prefill_tokens: 16_384,
             schedule_conservativeness: 1.0,
             enable_mixed_chunk: false,
+            num_speculative_tokens: 0,
+            speculative_method: SpeculativeMethod::Ngram,
+            speculative_acceptance: Vec::new(),
             watermark: 0.0,
             async_scheduling: true,
             enforce_eager: false,
             max_cudagraph_capture_size: None,
             tensor_parallel_size: 1,
+            pipeline_parallel_size: 1,
             data_parallel_size: 1,
             enable_expert_parallel: false,
             max_num_queued_reqs: None,
@@ -101,6 +115,18 @@ pub enum SchedulerKind {
     Sglang,
     /// llama.cpp: vLLM's order over slots that split the context between them.
     LlamaCpp,
+}
+
+/// Who drafts tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SpeculativeMethod {
+    /// A search in the text so far, which takes the GPU no time.
+    Ngram,
+    /// A layer that was trained for it, behind the model.
+    Eagle,
+    /// A layer of the model's own.
+    Mtp,
 }
 
 /// Data type of the KV cache.
@@ -226,6 +252,21 @@ impl EngineConfig {
             default.max(len)
         };
         default.max(seqs).min(seqs.saturating_mul(len))
+    }
+
+    /// Tokens that a model drafts for each request and step.
+    pub(crate) fn tokens_drafted_by_model(&self) -> u32 {
+        match self.speculative_method {
+            SpeculativeMethod::Ngram => 0,
+            SpeculativeMethod::Eagle | SpeculativeMethod::Mtp => self.num_speculative_tokens,
+        }
+    }
+
+    /// Layers of the largest stage and the one that drafts, relative to the model's.
+    pub(crate) fn layers_on_a_gpu(&self, model: &Model) -> f64 {
+        let drafters = self.tokens_drafted_by_model().min(1);
+        let stage = model.layers.div_ceil(self.pipeline_parallel_size);
+        f64::from(stage + drafters) / f64::from(model.layers)
     }
 
     /// GPUs that the experts of a mixture are split over: those of all engines.

@@ -45,7 +45,7 @@ impl Factor {
                 client.max_in_flight = None;
             }
             Self::KvCache => {
-                let tokens = |request: &Request| request.prompt_tokens + request.output_tokens;
+                let tokens = |r: &Request| limits.places(r.prompt_tokens + r.output_tokens);
                 let blocks = requests
                     .iter()
                     .map(|request| tokens(request).div_ceil(limits.block_size) + 1);

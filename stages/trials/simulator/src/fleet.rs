@@ -4,7 +4,8 @@ use std::sync::Arc;
 use crate::balancer::Balancer;
 use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
-use crate::engine::{Door, Outside};
+use crate::engine::{Door, Outside, hand_over};
+use crate::pipeline::Pipeline;
 use crate::scheduler::Scheduler;
 use crate::state::Sequence;
 use crate::step_time::StepTime;
@@ -30,7 +31,7 @@ struct Lane {
     engines: Vec<usize>,
     /// End, number and batches of each step.
     in_flight: VecDeque<(f64, u32, Vec<Batch>)>,
-    gpu_free_s: f64,
+    pipeline: Pipeline,
 }
 
 impl Fleet {
@@ -42,10 +43,11 @@ impl Fleet {
     ) -> Self {
         let all: Vec<usize> = (0..engines.len()).collect();
         let lanes = all.chunks(if together { all.len() } else { 1 });
+        let stages = engines[0].config.pipeline_parallel_size;
         let lane = |engines: &[usize]| Lane {
             engines: engines.to_vec(),
             in_flight: VecDeque::with_capacity(depth),
-            gpu_free_s: 0.0,
+            pipeline: Pipeline::new(stages),
         };
         Self {
             lanes: lanes.map(lane).collect(),
@@ -125,10 +127,9 @@ impl Fleet {
             [alone] => self.step_time.seconds(alone),
             together => self.step_time.seconds_together(together),
         };
-        lane.gpu_free_s = self.now.max(lane.gpu_free_s) + seconds;
-        lane.in_flight
-            .push_back((lane.gpu_free_s, self.steps, batches));
-        outside.step(lane.gpu_free_s);
+        let end_s = lane.pipeline.start(self.now, seconds);
+        lane.in_flight.push_back((end_s, self.steps, batches));
+        outside.step(end_s);
         self.steps += 1;
         true
     }
@@ -140,11 +141,12 @@ impl Fleet {
         for (i, batch) in batches.iter().enumerate() {
             let engine = self.lanes[lane].engines[i];
             for entry in &batch.entries {
-                if let Some(last) = self.engines[engine].deliver(entry, step) {
-                    if last {
+                if let Some(delivery) = self.engines[engine].deliver(entry, step) {
+                    if delivery.last {
                         self.balancer.left(engine);
                     }
-                    outside.take(self, entry.request, self.now, last);
+                    let now = self.now;
+                    hand_over(self, outside, entry.request, now, delivery);
                 }
             }
         }

@@ -12,6 +12,7 @@ pub(crate) fn check(
         quantization(config, model),
         memory(config),
         lengths(config, model, gpu),
+        speculation(config),
     ];
     match checks.into_iter().flatten().next() {
         Some(refusal) => Err(LaunchFailure::Invalid(refusal)),
@@ -21,6 +22,7 @@ pub(crate) fn check(
 
 fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String> {
     let tp = config.tensor_parallel_size;
+    let stages = config.pipeline_parallel_size;
     let engines = config.data_parallel_size;
     let (heads, kv_heads) = (model.heads, model.kv_heads);
     if tp == 0 || tp > gpus {
@@ -28,11 +30,19 @@ fn parallelism(config: &EngineConfig, model: &Model, gpus: u32) -> Option<String
             "tensor_parallel_size {tp} must be at least 1 and at most the {gpus} GPUs"
         ));
     }
-    if engines == 0 || engines > gpus / tp {
+    let most_stages = (gpus / tp).min(model.layers);
+    if stages == 0 || stages > most_stages {
+        return Some(format!(
+            "pipeline_parallel_size {stages} must be at least 1, and with tensor_parallel_size \
+             {tp} and {} layers at most {most_stages} on {gpus} GPUs",
+            model.layers
+        ));
+    }
+    let most = gpus / tp / stages;
+    if engines == 0 || engines > most {
         return Some(format!(
             "data_parallel_size {engines} must be at least 1, and with tensor_parallel_size {tp} \
-             at most {} on {gpus} GPUs",
-            gpus / tp
+             and pipeline_parallel_size {stages} at most {most} on {gpus} GPUs"
         ));
     }
     if !heads.is_multiple_of(tp) {
@@ -75,6 +85,26 @@ fn memory(config: &EngineConfig) -> Option<String> {
     let size = config.block_size;
     (size == 0 || !size.is_multiple_of(16))
         .then(|| format!("block_size {size} is not a multiple of 16"))
+}
+
+fn speculation(config: &EngineConfig) -> Option<String> {
+    /// More than any drafter is asked for; keeps sums of tokens small.
+    const MOST: u32 = 128;
+    let drafts = config.num_speculative_tokens;
+    let acceptance = &config.speculative_acceptance;
+    if drafts > MOST {
+        return Some(format!(
+            "num_speculative_tokens {drafts} is more than {MOST}"
+        ));
+    }
+    if drafts > 0 && acceptance.is_empty() {
+        return Some(format!(
+            "num_speculative_tokens {drafts} needs speculative_acceptance: how likely the \
+             workload's drafts are accepted"
+        ));
+    }
+    let bad = acceptance.iter().find(|p| !(0.0..=1.0).contains(*p))?;
+    Some(format!("speculative_acceptance {bad} is not in [0, 1]"))
 }
 
 fn lengths(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Option<String> {
@@ -122,6 +152,13 @@ mod tests {
                 "tensor_parallel_size",
                 EngineConfig {
                     tensor_parallel_size: 16,
+                    ..default()
+                },
+            ),
+            (
+                "pipeline_parallel_size",
+                EngineConfig {
+                    pipeline_parallel_size: 9,
                     ..default()
                 },
             ),
@@ -186,6 +223,20 @@ mod tests {
                 "long_prefill_token_threshold",
                 EngineConfig {
                     long_prefill_token_threshold: 1 << 20,
+                    ..default()
+                },
+            ),
+            (
+                "num_speculative_tokens",
+                EngineConfig {
+                    num_speculative_tokens: 2,
+                    ..default()
+                },
+            ),
+            (
+                "speculative_acceptance",
+                EngineConfig {
+                    speculative_acceptance: vec![0.5, f64::NAN],
                     ..default()
                 },
             ),

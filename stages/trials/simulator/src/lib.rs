@@ -5,6 +5,7 @@
 //! the memory that is left for the KV cache. Every engine step is simulated; equal inputs give
 //! equal results on every machine.
 
+mod acceptance;
 mod admission;
 mod allocation;
 mod balancer;
@@ -25,6 +26,7 @@ mod launch_rules;
 mod live;
 mod memory;
 mod model;
+mod pipeline;
 mod prefix;
 mod request;
 mod run;
@@ -40,7 +42,9 @@ mod weights;
 
 pub use client::Client;
 pub use emission::Emission;
-pub use engine_config::{EngineConfig, KvCacheDtype, Quantization, SchedulerKind};
+pub use engine_config::{
+    EngineConfig, KvCacheDtype, Quantization, SchedulerKind, SpeculativeMethod,
+};
 pub use factor::Factor;
 pub use gpu::{Gpu, Products};
 pub use live::{Gauges, Live};

@@ -100,7 +100,10 @@ impl Live {
         let room = self.rules.max_model_len - prompt;
         let place = self.desk.place();
         let Place { attempt, .. } = self.desk.places[place as usize];
-        let sequence = Sequence::new(prompt, request.output_tokens.clamp(1, room));
+        let sequence = Sequence {
+            number: self.next_request,
+            ..Sequence::new(prompt, request.output_tokens.clamp(1, room))
+        };
         self.clear();
         self.engine.scheduler.place(place, request, sequence);
         let number = self.next_request;

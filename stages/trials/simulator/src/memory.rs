@@ -38,6 +38,7 @@ impl Memory {
         let longest = f64::from(config.resolved_max_model_len(model));
         let block_bytes = f64::from(config.block_size)
             * model.layers_holding(longest)
+            * config.layers_on_a_gpu(model)
             * model.kv_elements(ranks)
             * config.kv_cache_dtype.bytes();
         let free = reserved_bytes - weights_bytes - other_bytes;
@@ -70,9 +71,12 @@ fn weights_bytes(config: &EngineConfig, model: &Model) -> f64 {
         * model.experts.map_or(0.0, |e| f64::from(e.count))
         * model.ffn_params(f64::from(model.ffn))
         / f64::from(config.expert_ranks());
-    let vocab_matrices = if model.tied_embeddings { 1.0 } else { 2.0 };
-    (f64::from(model.layers) * attention + blocks) * weights.layers.bytes()
-        + experts * weights.experts.bytes()
+    // The first stage holds one, the last one the other.
+    let together = config.pipeline_parallel_size == 1 && !model.tied_embeddings;
+    let vocab_matrices = if together { 2.0 } else { 1.0 };
+    let layers = (f64::from(model.layers) * attention + blocks) * weights.layers.bytes()
+        + experts * weights.experts.bytes();
+    layers * config.layers_on_a_gpu(model)
         + vocab_matrices * model.vocab_params() / ranks * WeightsDtype::Bfloat16.bytes()
 }
 
@@ -88,7 +92,7 @@ fn other_bytes(config: &EngineConfig, model: &Model, gpu: &Gpu) -> f64 {
         .fold(active * f64::from(model.ffn), f64::max);
     let activations = tokens * (3.0 * widest / tp + 4.0 * f64::from(model.hidden)) * 2.0;
     let sampler = seqs * f64::from(model.vocab) / tp * SAMPLER_BYTES;
-    let nccl = if config.tensor_parallel_size > 1 {
+    let nccl = if config.tensor_parallel_size * config.pipeline_parallel_size > 1 {
         NCCL_BYTES
     } else {
         0.0

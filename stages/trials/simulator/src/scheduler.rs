@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use crate::acceptance::Acceptance;
 use crate::batch::{Batch, Entry};
 use crate::blocks::{BlockPool, NONE};
 use crate::emitted::Emitted;
@@ -20,9 +21,21 @@ pub(crate) struct Limits {
     pub(crate) blocks: u32,
     /// Blocks kept free at admission while something runs.
     pub(crate) watermark_blocks: u32,
+    /// Longest sequence served.
+    pub(crate) max_model_len: u32,
+    /// Drafts for each request and step.
+    pub(crate) drafts: u32,
+    /// Tokens that need a place in the cache besides those scheduled: the drafter's.
+    pub(crate) lookahead: u32,
 }
 
 impl Limits {
+    /// Tokens that a sequence of a length needs places for at most: behind the last one there may
+    /// be drafts, of two steps in flight.
+    pub(crate) fn places(&self, length: u32) -> u32 {
+        (length + 2 * self.drafts + self.lookahead).min(self.max_model_len)
+    }
+
     /// Whether all requests of these lengths that may run at once have room to the end, so that
     /// nobody is preempted.
     pub(crate) fn hold_all(&self, lengths: &[u32], at_once: usize) -> bool {
@@ -46,6 +59,14 @@ pub(crate) enum Pace {
     Streams,
 }
 
+/// Tokens that a step gave a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) tokens: u32,
+    /// Whether the last one is the request's last.
+    pub(crate) last: bool,
+}
+
 /// The scheduler of vLLM V1 (`scheduler.py`, `kv_cache_manager.py` of 0.33): running requests
 /// first, in order of admission, then waiting ones, first come first served.
 pub(crate) struct Scheduler {
@@ -60,6 +81,7 @@ pub(crate) struct Scheduler {
     pub(crate) table: Vec<u32>,
     /// What SGLang expects of running requests.
     pub(crate) expectation: Expectation,
+    acceptance: Acceptance,
     /// Tokens that came out in the attempt under way.
     pub(crate) emitted: Vec<Emitted>,
     pub(crate) pace: Pace,
@@ -112,6 +134,7 @@ impl Scheduler {
             waiting: VecDeque::with_capacity(count),
             table: vec![NONE; keys.len()],
             keys,
+            acceptance: Acceptance::new(&config.speculative_acceptance),
             expectation: Expectation::new(config.schedule_conservativeness),
             preemptions: 0,
             least_free: limits.blocks,
@@ -122,7 +145,7 @@ impl Scheduler {
 
     /// Makes a request known, in the place of one that has ended or behind all others.
     pub(crate) fn place(&mut self, place: u32, request: &Request, sequence: Sequence) {
-        let length = sequence.prompt + sequence.output;
+        let length = self.limits.places(sequence.prompt + sequence.output);
         self.keys.place(place as usize, request, length);
         self.pool.know(self.keys.count());
         self.table.resize(self.keys.len(), NONE);
@@ -197,7 +220,7 @@ impl Scheduler {
             let request = self.running[i];
             let sequence = self.sequences[request as usize];
             let tokens = self.new_tokens(&sequence, sequence.computed).min(*budget);
-            if sequence.last_in_flight() || tokens == 0 {
+            if sequence.last_in_flight() || tokens == 0 || self.is_in_pipeline(&sequence) {
                 i += 1;
                 continue;
             }
@@ -216,16 +239,38 @@ impl Scheduler {
         preempted
     }
 
+    /// Whether a request's token comes too late for this step: with several stages each request
+    /// decodes once in as many steps, and where results are awaited not before they are in.
+    fn is_in_pipeline(&self, sequence: &Sequence) -> bool {
+        let stages = self.config.pipeline_parallel_size;
+        let awaited = !self.config.async_scheduling;
+        let too_early = awaited || self.scheduled - sequence.sampled_in < stages;
+        stages > 1 && sequence.placeholders > 0 && too_early
+    }
+
     /// Tokens that a request wants in this step.
     pub(crate) fn new_tokens(&self, sequence: &Sequence, computed: u32) -> u32 {
         let threshold = self.config.long_prefill_token_threshold;
         let alone = self.running.len() + self.waiting.len() == 1;
-        let wanted = sequence.target() - computed;
+        let wanted = sequence.target() - computed + self.drafts(sequence);
         if threshold > 0 && !alone {
             wanted.min(threshold)
         } else {
             wanted
         }
+    }
+
+    /// Drafts that a request has for its next step.
+    fn drafts(&self, sequence: &Sequence) -> u32 {
+        if self.limits.drafts == 0 || !sequence.decodes() {
+            return 0;
+        }
+        // The last place of the model's context is for a token that is not fed back.
+        let room = self
+            .limits
+            .max_model_len
+            .saturating_sub(2 + sequence.computed);
+        self.limits.drafts.min(room)
     }
 
     /// Takes a running request's blocks away; the caller queues it again.
@@ -236,6 +281,7 @@ impl Scheduler {
         sequence.phase = Phase::Waiting;
         sequence.computed = 0;
         sequence.placeholders = 0;
+        sequence.drafts = 0;
         sequence.epoch += 1;
         sequence.preemptions += 1;
         self.preemptions += 1;
@@ -247,9 +293,14 @@ impl Scheduler {
         let sequence = &mut self.sequences[request as usize];
         let decode = sequence.decodes();
         let before = sequence.computed;
+        let drafts = if decode { tokens - 1 } else { 0 };
         sequence.computed += tokens;
-        let samples = sequence.computed == sequence.target();
-        sequence.placeholders += u32::from(samples);
+        let samples = sequence.computed == sequence.target() + drafts;
+        sequence.placeholders += u32::from(samples) + drafts;
+        sequence.drafts += drafts;
+        if samples {
+            sequence.sampled_in = self.scheduled;
+        }
         let known = sequence.computed.min(sequence.known());
         self.remember_blocks(request, known);
         let sequence = &self.sequences[request as usize];
@@ -259,6 +310,7 @@ impl Scheduler {
             attempt: sequence.attempt,
             epoch: sequence.epoch,
             samples,
+            drafts,
         };
         batch.add(entry, before, tokens, decode);
     }
@@ -271,28 +323,36 @@ impl Scheduler {
         step
     }
 
-    /// Takes the token of a step whose results are in. None: it was not for anybody. True: it was the last.
-    pub(crate) fn deliver(&mut self, entry: &Entry, step: u32) -> Option<bool> {
+    /// Takes the tokens of a step whose results are in. None: they were not for anybody.
+    pub(crate) fn deliver(&mut self, entry: &Entry, step: u32) -> Option<Delivery> {
         let request = entry.request;
         let sequence = &mut self.sequences[request as usize];
         let current = sequence.phase != Phase::Away && sequence.attempt == entry.attempt;
         if !entry.samples || !current {
             return None;
         }
-        sequence.generated += 1;
-        self.emitted[request as usize].extend(step..step + 1);
+        let accepted = self
+            .acceptance
+            .accepted(sequence.number, sequence.generated, entry.drafts);
+        let tokens = (1 + accepted).min(sequence.output - sequence.generated);
+        sequence.generated += tokens;
+        for _ in 0..tokens {
+            self.emitted[request as usize].extend(step..step + 1);
+        }
         if sequence.phase == Phase::Waiting {
             self.refused = false;
         }
         // A token computed before a preemption is delivered, and leaves the new count alone.
         if sequence.epoch == entry.epoch {
-            sequence.placeholders -= 1;
+            sequence.placeholders -= 1 + entry.drafts;
+            sequence.drafts -= entry.drafts;
+            sequence.computed -= entry.drafts - accepted;
         }
         let last = sequence.generated >= sequence.output;
         if last {
             self.abort(request);
         }
-        Some(last)
+        Some(Delivery { tokens, last })
     }
 }
 
@@ -305,6 +365,7 @@ impl Door for Scheduler {
             attempt,
             epoch: sequence.epoch + 1,
             preemptions: sequence.preemptions,
+            number: sequence.number,
             received_s: now,
             ..Sequence::new(sequence.prompt, sequence.output)
         };

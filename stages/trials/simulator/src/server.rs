@@ -70,6 +70,9 @@ impl Server {
                 block_size: config.block_size,
                 blocks,
                 watermark_blocks: (config.watermark * f64::from(memory.kv_blocks)) as u32,
+                max_model_len: config.resolved_max_model_len(model),
+                drafts: config.num_speculative_tokens,
+                lookahead: config.tokens_drafted_by_model(),
             },
             max_model_len: config.resolved_max_model_len(model),
             shares_experts: model.experts.is_some(),
@@ -105,9 +108,11 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Run {
-        let alone = self.config.data_parallel_size <= 1;
+        let streams = self.config.data_parallel_size <= 1
+            && self.config.pipeline_parallel_size <= 1
+            && self.limits.drafts == 0;
         let pace = match self.config.scheduler {
-            SchedulerKind::Vllm | SchedulerKind::LlamaCpp if alone => Pace::Streams,
+            SchedulerKind::Vllm | SchedulerKind::LlamaCpp if streams => Pace::Streams,
             SchedulerKind::Vllm | SchedulerKind::LlamaCpp | SchedulerKind::Sglang => {
                 Pace::EachToken
             }
@@ -164,13 +169,16 @@ impl Server {
         requests: &[Request],
         client: &Client,
     ) -> Scheduler {
-        let sequence = |request: &Request| {
+        let sequence = |(number, request): (usize, &Request)| {
             let room = self.max_model_len.saturating_sub(request.prompt_tokens);
             let output = request.output_tokens.clamp(1, room.max(1));
-            Sequence::new(request.prompt_tokens, output)
+            Sequence {
+                number: number as u64,
+                ..Sequence::new(request.prompt_tokens, output)
+            }
         };
-        let sequences: Vec<Sequence> = requests.iter().map(sequence).collect();
-        let length = |s: &Sequence| (s.prompt + s.output).min(self.max_model_len);
+        let sequences: Vec<Sequence> = requests.iter().enumerate().map(sequence).collect();
+        let length = |s: &Sequence| limits.places(s.prompt + s.output);
         let lengths: Vec<u32> = sequences.iter().map(length).collect();
         let keys = match pace {
             Pace::EachToken => Some(BlockKeys::new(requests, &lengths, limits.block_size)),
@@ -203,8 +211,9 @@ impl Server {
         Rules {
             max_model_len: self.max_model_len,
             max_queued: self.config.max_num_queued_reqs.map(|n| n as usize),
-            // One step executes while the next is scheduled.
-            depth: if self.config.async_scheduling { 2 } else { 1 },
+            // A step in each stage, and one that is scheduled meanwhile.
+            depth: self.config.pipeline_parallel_size as usize
+                + usize::from(self.config.async_scheduling),
         }
     }
 }

@@ -24,10 +24,16 @@ pub(crate) struct Sequence {
     pub(crate) generated: u32,
     /// Tokens that are being computed and not known yet.
     pub(crate) placeholders: u32,
+    /// Of the computed tokens and of those, drafts that are not verified yet.
+    pub(crate) drafts: u32,
+    /// Step that computes the latest token.
+    pub(crate) sampled_in: u32,
     /// Blocks that it holds.
     pub(crate) held: u32,
     /// Of these, blocks whose content is known.
     pub(crate) remembered: u32,
+    /// Its number among all requests.
+    pub(crate) number: u64,
     /// Attempt of the client.
     pub(crate) attempt: u32,
     /// Raised when what is in flight becomes stale.
@@ -55,6 +61,9 @@ impl Sequence {
             computed: 0,
             generated: 0,
             placeholders: 0,
+            drafts: 0,
+            sampled_in: 0,
+            number: 0,
             held: 0,
             remembered: 0,
             attempt: 0,
@@ -78,9 +87,9 @@ impl Sequence {
         self.known() + self.placeholders
     }
 
-    /// Whether the token that ends it is being computed.
+    /// Whether the token that ends it is being computed, whatever becomes of the drafts.
     pub(crate) fn last_in_flight(&self) -> bool {
-        self.placeholders > 0 && self.generated + self.placeholders >= self.output
+        self.placeholders > 0 && self.generated + self.placeholders >= self.output + self.drafts
     }
 
     /// Tokens that remain to be scheduled.
@@ -88,7 +97,7 @@ impl Sequence {
         self.output - self.generated - self.placeholders
     }
 
-    /// Whether the next step is one new token after the prompt.
+    /// Whether the next step is one new token after the prompt, and what is drafted behind it.
     pub(crate) fn decodes(&self) -> bool {
         self.computed >= self.prompt && self.target() - self.computed == 1
     }

@@ -200,6 +200,7 @@ impl Scheduler {
         (from..from + sequence.unscheduled())
             .contains(&step)
             .then_some(Entry {
+                drafts: 0,
                 request,
                 admission: sequence.admission,
                 attempt: sequence.attempt,

@@ -413,7 +413,7 @@ fn sequences_end_at_max_model_len() {
 #[test]
 fn knob_that_is_not_modelled_is_refused() {
     let refused = |knob: &str| serde_json::from_str::<EngineConfig>(knob).is_err();
-    assert!(refused(r#"{ "pipeline_parallel_size": 2 }"#));
+    assert!(refused(r#"{ "decode_context_parallel_size": 2 }"#));
     // Acts between the engines of a data-parallel server only (`core.py`).
     assert!(refused(r#"{ "prefill_schedule_interval": 4 }"#));
     assert!(!refused(

@@ -20,6 +20,12 @@ pub struct SimulatorBackend {
     /// data sheet. What the files hold is in the key, not where they are.
     #[serde(default, skip_serializing)]
     pub kernels: String,
+    /// Probability that a draft of speculative decoding is accepted when those before it were, by
+    /// position; the last one holds for all further positions. From a server under this workload:
+    /// each count of `vllm:spec_decode_num_accepted_tokens_per_pos_total` over the one before, the
+    /// first over the number of drafts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub speculative_acceptance: Vec<f64>,
     /// Price of one GPU, instead of the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usd_per_gpu_hour: Option<f64>,
@@ -34,6 +40,7 @@ impl SimulatorBackend {
             ("model", self.model.resolve().err()),
             ("gpu", self.gpu.resolve().err()),
             ("gpus", no_gpus),
+            ("speculative_acceptance", self.bad_acceptance()),
             ("usd_per_gpu_hour", bad_price(self.usd_per_gpu_hour)),
         ]
         .into_iter()
@@ -47,6 +54,12 @@ impl SimulatorBackend {
             Ok(server) => Some(format!("the simulator does not model {}", server.name)),
             Err(unknown) => Some(unknown),
         }
+    }
+
+    fn bad_acceptance(&self) -> Option<String> {
+        let mut acceptance = self.speculative_acceptance.iter();
+        let bad = acceptance.find(|p| !(0.0..=1.0).contains(*p))?;
+        Some(format!("{bad} is not within 0 and 1"))
     }
 
     pub(super) fn words(&self) -> String {

@@ -178,7 +178,7 @@ fn forbidden_and_unfitting_configurations_are_outcomes_with_reasons() {
         row.reason
             .as_deref()
             .unwrap()
-            .contains("World size (2 x 1) is larger")
+            .contains("World size (2 x 1 x 1) is larger")
     );
     let row = &trials[1].row;
     assert_eq!((row.outcome, row.vram_peak_mb), (Outcome::Oom, None));

@@ -24,6 +24,9 @@ const LIMITS: Limits = Limits {
     block_size: 16,
     blocks: BLOCKS,
     watermark_blocks: 0,
+    max_model_len: 600,
+    drafts: 0,
+    lookahead: 0,
 };
 
 fn asked() -> impl Strategy<Value = Vec<Asked>> {
@@ -45,8 +48,12 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
 
 fn configs() -> impl Strategy<Value = EngineConfig> {
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
-    (switches, 0_u32..80).prop_map(
-        |((caching, asynchronous, reserve), threshold)| EngineConfig {
+    let drafts = prop_oneof![Just(0_u32), 1_u32..6];
+    (switches, 0_u32..80, drafts, 1_u32..4).prop_map(
+        |((caching, asynchronous, reserve), threshold, drafts, stages)| EngineConfig {
+            pipeline_parallel_size: stages,
+            num_speculative_tokens: drafts,
+            speculative_acceptance: vec![0.8, 0.4],
             enable_prefix_caching: caching,
             async_scheduling: asynchronous,
             scheduler_reserve_full_isl: reserve,
@@ -101,7 +108,8 @@ impl Watched {
     }
 
     fn check_limits(&self, batch: &Batch) {
-        assert!(batch.load.tokens <= LIMITS.token_budget);
+        let limits = &self.scheduler.limits;
+        assert!(batch.load.tokens <= limits.token_budget);
         assert!(self.scheduler.running.len() <= LIMITS.max_num_seqs);
         let mut requests: Vec<u32> = batch.entries.iter().map(|e| e.request).collect();
         requests.sort_unstable();
@@ -130,7 +138,8 @@ impl Watched {
         };
         let step = self.scheduler.results_come();
         for entry in &batch.entries {
-            if self.scheduler.deliver(entry, step) == Some(true) {
+            let delivery = self.scheduler.deliver(entry, step);
+            if delivery.is_some_and(|delivery| delivery.last) {
                 self.leaves(entry.request);
             }
         }
@@ -163,19 +172,24 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched)) {
             block_tokens: 16,
         })
         .collect();
-    let lengths: Vec<u32> = asked.iter().map(|a| a.prompt + a.output).collect();
+    let limits = Limits {
+        drafts: config.num_speculative_tokens,
+        ..LIMITS
+    };
+    let length = |asked: &Asked| limits.places(asked.prompt + asked.output);
+    let lengths: Vec<u32> = asked.iter().map(length).collect();
     let keys = BlockKeys::new(&requests, &lengths, LIMITS.block_size);
     let sequences = asked.iter().map(|a| Sequence::new(a.prompt, a.output));
     let mut watched = Watched {
         scheduler: Scheduler::new(
             config,
-            LIMITS,
+            limits,
             Some(keys),
             sequences.collect(),
             Pace::EachToken,
         ),
         in_flight: VecDeque::new(),
-        depth: if config.async_scheduling { 2 } else { 1 },
+        depth: config.pipeline_parallel_size as usize + usize::from(config.async_scheduling),
         steps: 0,
         present: 0,
         stay: vec![(0, None); asked.len()],

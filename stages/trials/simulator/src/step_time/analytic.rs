@@ -75,7 +75,7 @@ impl Analytic {
         let reading_s = self.decode.reading_s(decodes, load.context_sum);
         let mean = load.context_sum / decodes.max(1.0);
         let skew_s = self.decode.skew.mixed_s(mean, load.context_max);
-        let tokens = f64::from(load.tokens) - decodes;
+        let tokens = f64::from(load.tokens - load.decodes - load.drafts);
         let windowed = load.prefill_pairs.min(tokens * self.window);
         let pairs = self.full * load.prefill_pairs + (1.0 - self.full) * windowed;
         let prefill_s = (pairs + tokens * self.prefill_keys) * self.prefill_s_per_pair;
@@ -85,9 +85,8 @@ impl Analytic {
         )
     }
 
-    /// vLLM samples for every sequence, and drops the token of a prompt that is not done.
-    pub(super) fn head_s(&self, load: &Load) -> f64 {
-        let sequences = f64::from(load.sequences);
+    /// Vocabulary product and sampler of so many tokens.
+    pub(super) fn head_s(&self, sequences: f64) -> f64 {
         self.head.seconds(sequences) + SAMPLER_S + SAMPLER_S_PER_SEQUENCE * sequences
     }
 

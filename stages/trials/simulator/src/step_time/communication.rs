@@ -8,6 +8,7 @@ pub(super) struct Communication {
     layers: f64,
     bytes_per_token: f64,
     tensor_ranks: f64,
+    stages: f64,
     /// GPUs of all engines that share the experts; 1 where each engine has its own.
     expert_ranks: f64,
 }
@@ -20,6 +21,7 @@ impl Communication {
             layers: f64::from(model.layers),
             bytes_per_token: f64::from(model.hidden) * 2.0,
             tensor_ranks: f64::from(config.tensor_parallel_size),
+            stages: f64::from(config.pipeline_parallel_size),
             expert_ranks: if shared {
                 f64::from(config.data_parallel_size * config.tensor_parallel_size)
             } else {
@@ -45,6 +47,7 @@ impl Communication {
             layer_s += reduce_s(width.everywhere, self.expert_ranks);
             layer_s += reduce_s(0.0, self.expert_ranks);
         }
-        self.layers * layer_s
+        // From one stage to the next goes what two GPUs exchange to reduce.
+        self.layers * layer_s + (self.stages - 1.0) * reduce_s(width.tokens, 2.0)
     }
 }

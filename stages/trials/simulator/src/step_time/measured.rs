@@ -85,7 +85,7 @@ impl Measured {
     /// each further one adds what it takes beyond a launch.
     pub(super) fn attention_s(&self, load: &Load) -> (f64, f64) {
         let chunks = f64::from(load.sequences - load.decodes);
-        let tokens = f64::from(load.tokens - load.decodes) / chunks;
+        let tokens = f64::from(load.tokens - load.decodes - load.drafts) / chunks;
         let before = (load.prefill_pairs / (chunks * tokens) - tokens / 2.0).max(0.0);
         let alone = self.tables.prefill.at(&[tokens, before]);
         let further = (chunks - 1.0) * (alone - self.tables.prefill.at(&[0.0, 0.0])).max(0.0);
@@ -102,7 +102,7 @@ impl Measured {
         (prefill_s, self.layers * beside(mean) + skew_s)
     }
 
-    pub(super) fn head_s(&self, load: &Load) -> f64 {
-        self.tables.head.at(f64::from(load.sequences))
+    pub(super) fn head_s(&self, sequences: f64) -> f64 {
+        self.tables.head.at(sequences)
     }
 }

@@ -82,6 +82,9 @@ pub(crate) struct StepTime {
     graphs: CudaGraphs,
     asynchronous: bool,
     host_s: f64,
+    /// Tokens that a layer drafts one after the other, for each request.
+    drafts: f64,
+    layers: f64,
     /// Whether prompt chunks that share a step with decoding requests take no time.
     prefill_is_free: bool,
     host_s_per_sequence: f64,
@@ -114,6 +117,8 @@ impl StepTime {
             } else {
                 HOST_S_SYNC_TP
             },
+            drafts: f64::from(config.tokens_drafted_by_model()),
+            layers: f64::from(model.layers),
             prefill_is_free: false,
         })
     }
@@ -129,7 +134,7 @@ impl StepTime {
     /// Seconds from the start of the step to its results.
     pub(crate) fn seconds(&self, load: &Load) -> f64 {
         let load = &self.counted(load);
-        if load.pure_decode() {
+        if load.pure_decode() && load.drafts == 0 {
             let decode = self.decode(load.decodes);
             return decode.seconds(load.context_sum, load.context_max);
         }
@@ -170,7 +175,7 @@ impl StepTime {
         Decode {
             beside_attention_s: terms.gpu_s(&self.coefficients),
             attention: self.decode_attention(requests),
-            coefficient: self.coefficients[Term::DecodeAttention],
+            coefficient: self.coefficients[Term::DecodeAttention] * self.share_with_drafts(),
             host_s: terms.host_s(&self.coefficients),
             asynchronous: self.asynchronous,
         }
@@ -208,7 +213,7 @@ impl StepTime {
             if load.decodes > 0 {
                 let attention = self.decode_attention(load.decodes);
                 let seconds = attention.seconds(load.context_sum, load.context_max);
-                terms[Term::DecodeAttention] = seconds;
+                terms[Term::DecodeAttention] = seconds * self.share_with_drafts();
             }
             return terms;
         }
@@ -217,28 +222,50 @@ impl StepTime {
             Kernels::Measured(measured) => measured.attention_s(load),
         };
         terms[Term::PrefillAttention] = prefill;
-        terms[Term::MixedAttention] = mixed;
+        terms[Term::MixedAttention] = mixed * self.share_with_drafts();
         terms
     }
 
     fn terms_beside_attention(&self, load: &Load, width: Width) -> Terms {
         let mut terms = Terms::all(0.0);
-        match &self.kernels {
-            Kernels::Analytic(analytic) => {
-                terms[Term::Linear] = analytic.linear_s(width.tokens, width.everywhere);
-                terms[Term::Head] = analytic.head_s(load);
-                terms[Term::Small] = analytic.small_s(width.tokens);
-                terms[Term::Ungraphed] = analytic.ungraphed_s(width.full_graph);
-            }
-            Kernels::Measured(measured) => {
-                terms[Term::Linear] = measured.linear_s(width.tokens, width.everywhere);
-                terms[Term::Head] = measured.head_s(load);
-            }
+        let sampled = f64::from(load.sampled());
+        terms[Term::Linear] = self.linear_s(width.tokens, width.everywhere);
+        terms[Term::Head] = self.head_s(sampled);
+        if let Kernels::Analytic(analytic) = &self.kernels {
+            let share = self.share_with_drafts();
+            terms[Term::Small] = analytic.small_s(width.tokens) * share;
+            terms[Term::Ungraphed] = analytic.ungraphed_s(width.full_graph) * share;
+        }
+        if self.drafts > 0.0 {
+            // The first draft follows all tokens of the step, each further one the draft before.
+            let requests = f64::from(load.sequences);
+            let further_s = (self.drafts - 1.0) * self.linear_s(requests, requests);
+            terms[Term::Linear] += (terms[Term::Linear] + further_s) / self.layers;
+            terms[Term::Head] += self.drafts * self.head_s(requests);
         }
         terms[Term::Communication] = self.communication.seconds(width);
         terms[Term::Host] = self.host_s;
         terms[Term::HostPerSequence] = self.host_s_per_sequence * f64::from(load.sequences);
         terms
+    }
+
+    /// The model's layers and those that draft, relative to the model's.
+    fn share_with_drafts(&self) -> f64 {
+        1.0 + self.drafts / self.layers
+    }
+
+    fn linear_s(&self, tokens: f64, everywhere: f64) -> f64 {
+        match &self.kernels {
+            Kernels::Analytic(analytic) => analytic.linear_s(tokens, everywhere),
+            Kernels::Measured(measured) => measured.linear_s(tokens, everywhere),
+        }
+    }
+
+    fn head_s(&self, sampled: f64) -> f64 {
+        match &self.kernels {
+            Kernels::Analytic(analytic) => analytic.head_s(sampled),
+            Kernels::Measured(measured) => measured.head_s(sampled),
+        }
     }
 
     fn decode_attention(&self, requests: u32) -> DecodeAttention {

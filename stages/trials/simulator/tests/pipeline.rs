@@ -1,0 +1,71 @@
+//! Pipeline parallelism: what it gives to many requests, and what a lone one has of it.
+#![expect(clippy::unwrap_used, reason = "a test may stop")]
+
+use sbt_schemas::RequestStatus;
+use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Run, Server, StepSource};
+
+fn requests(count: u32) -> Vec<Request> {
+    let request = |i| Request {
+        start_s: f64::from(i) * 1e-3,
+        after: None,
+        continues: false,
+        prompt_tokens: 800 + 37 * (i % 19),
+        output_tokens: 100 + 11 * (i % 7),
+        block_ids: Vec::new(),
+        block_tokens: 16,
+    };
+    (0..count).map(request).collect()
+}
+
+fn stages(stages: u32, async_scheduling: bool) -> Server {
+    let config = EngineConfig {
+        pipeline_parallel_size: stages,
+        async_scheduling,
+        max_num_seqs: Some(256),
+        max_num_batched_tokens: Some(2048),
+        max_model_len: Some(2048),
+        ..EngineConfig::default()
+    };
+    let model = Model::named("llama-3.1-8b").unwrap();
+    let gpu = Gpu::named("h100-sxm").unwrap();
+    Server::launch(&config, model, gpu, 4, &StepSource::default()).unwrap()
+}
+
+fn run(server: &Server, requests: &[Request]) -> Run {
+    let run = server.simulate(requests, &Client::default());
+    for (served, request) in run.requests.iter().zip(requests) {
+        assert_eq!(served.status, RequestStatus::Ok);
+        assert_eq!(served.output_tokens, u64::from(request.output_tokens));
+    }
+    run
+}
+
+#[test]
+fn many_requests_end_sooner_and_a_lone_one_does_not() {
+    for async_scheduling in [true, false] {
+        let end = |count, size| run(&stages(size, async_scheduling), &requests(count)).end_s;
+        let gain = end(600, 1) / end(600, 4);
+        assert!((1.1..4.0).contains(&gain), "{gain}");
+        assert!(end(1, 4) >= end(1, 1));
+    }
+}
+
+/// At most one step of a request is in flight at once: gaps are those of the whole pipeline, not of a stage.
+#[test]
+fn request_decodes_once_per_passage() {
+    for async_scheduling in [true, false] {
+        let lone = run(&stages(1, async_scheduling), &requests(1));
+        let least = lone.itl_s(0).into_iter().fold(f64::INFINITY, f64::min);
+        let crowd = run(&stages(4, async_scheduling), &requests(200));
+        let gaps = (0..200).flat_map(|request| crowd.itl_s(request));
+        assert!(gaps.fold(f64::INFINITY, f64::min) > 0.95 * least);
+    }
+}
+
+#[test]
+fn layers_are_divided_and_the_cache_grows() {
+    let (one, four) = (*stages(1, true).memory(), *stages(4, true).memory());
+    assert!((one.block_bytes / four.block_bytes - 4.0).abs() < 1e-9);
+    assert!(four.weights_bytes < 0.32 * one.weights_bytes);
+    assert!(four.kv_cache_tokens > 4 * one.kv_cache_tokens);
+}
