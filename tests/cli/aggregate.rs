@@ -64,7 +64,9 @@ fn points_that_cannot_be_simulated_are_rows_with_a_reason() {
         "c,silicon_concurrency=2,vllm,0.12.0,Qwen/Qwen3-235B-A22B,l4,agg,64,16,1,9,2",
     ];
     sandbox.write("points.csv", &format!("{HEADER}{}\n", lines.join("\n")));
-    let outcome = sandbox.run(&["run", PIPELINE, "--set", "params.points=points.csv"]);
+    let judged = "params.limits={ dense = 0.01 }";
+    let set = ["--set", "params.points=points.csv", "--set", judged];
+    let outcome = sandbox.run(&[&["run", PIPELINE], set.as_slice()].concat());
     // 3: the one point that is simulated was made up.
     assert_eq!(outcome.code, Some(3), "{outcome}");
     let points = points(&sandbox);

@@ -106,7 +106,7 @@ fn every_shipped_pipeline_checks() {
             let sandbox = Sandbox::new();
             sandbox.write("run/trace.jsonl", "");
             let run = ["params.run=run", "params.workload=run/trace.jsonl"];
-            if file.ends_with("fidelity.toml") {
+            if file.ends_with("fidelity.toml") || file.ends_with("whatif.toml") {
                 words.extend(run.iter().flat_map(|set| ["--set", set]));
             }
             sandbox.ok(&words);

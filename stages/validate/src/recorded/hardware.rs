@@ -66,7 +66,7 @@ pub(super) fn gpu_of(
 }
 
 /// By the catalogue's name inside what a device calls itself (`NVIDIA GeForce RTX 4090`), or by
-/// the first word of a name that only one entry has (`H100`).
+/// the first word of a name (`H100`): of a card and a module the card is what says `PCIe`.
 fn named_gpu(said: &str) -> Option<&'static Gpu> {
     let plain_said = plain(said);
     let within = Gpu::names().filter(|name| plain_said.contains(&plain(name)));
@@ -74,9 +74,11 @@ fn named_gpu(said: &str) -> Option<&'static Gpu> {
         return Gpu::named(longest);
     }
     let words = words(said);
+    let card = |words: &[String]| words.iter().any(|word| word.starts_with("pcie"));
     let mut first_word = Gpu::names().filter(|name| {
-        let first = name.split('-').next().unwrap_or_default();
-        words.iter().any(|word| word == first)
+        let of_name = self::words(name);
+        let first = of_name.first();
+        first.is_some_and(|first| words.contains(first)) && card(&of_name) == card(&words)
     });
     let only = first_word.next()?;
     if first_word.next().is_some() {

@@ -115,6 +115,8 @@ fn hardware_is_known_by_what_devices_call_themselves() {
             "rtx-pro-6000",
         ),
         ("NVIDIA H100 80GB HBM3", "h100-sxm"),
+        ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("NVIDIA A100-SXM4-80GB", "a100-80g-sxm"),
         ("RTXPRO6000", "rtx-pro-6000"),
         ("NVIDIA L40S", "l40s"),
     ] {
@@ -129,7 +131,7 @@ fn broken_runs_say_what_is_wrong_and_what_was_expected() {
     let mut unknown_model = meta();
     unknown_model["model"] = json!("someone/Strange-7B");
     let mut quantised = meta();
-    quantised["engine_kwargs"]["quantization"] = json!("awq_marlin");
+    quantised["engine_kwargs"]["quantization"] = json!("squeezellm");
     let swapped = FIRST
         .replace("10.5", "1")
         .replace("\"queued_ts\": 9.0", "\"queued_ts\": 9.7");
@@ -140,7 +142,7 @@ fn broken_runs_say_what_is_wrong_and_what_was_expected() {
         ),
         (
             (quantised, good().1, both()),
-            "does not take \"awq_marlin\" at /engine_kwargs/quantization",
+            "does not take \"squeezellm\" at /engine_kwargs/quantization",
         ),
         (
             (json!({ "model": "m" }), good().1, both()),
