@@ -129,7 +129,7 @@ fn broken_runs_say_what_is_wrong_and_what_was_expected() {
     let mut unknown_model = meta();
     unknown_model["model"] = json!("someone/Strange-7B");
     let mut quantised = meta();
-    quantised["engine_kwargs"]["quantization"] = json!("awq_marlin");
+    quantised["engine_kwargs"]["quantization"] = json!("bitsandbytes");
     let swapped = FIRST
         .replace("10.5", "1")
         .replace("\"queued_ts\": 9.0", "\"queued_ts\": 9.7");
@@ -140,7 +140,7 @@ fn broken_runs_say_what_is_wrong_and_what_was_expected() {
         ),
         (
             (quantised, good().1, both()),
-            "does not take \"awq_marlin\" at /engine_kwargs/quantization",
+            "does not take \"bitsandbytes\" at /engine_kwargs/quantization",
         ),
         (
             (json!({ "model": "m" }), good().1, both()),
