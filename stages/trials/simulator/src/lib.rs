@@ -22,6 +22,7 @@ mod engine_config;
 mod factor;
 mod fleet;
 mod gpu;
+mod hf_config;
 mod launch_rules;
 mod live;
 mod memory;
@@ -47,6 +48,7 @@ pub use engine_config::{
 };
 pub use factor::Factor;
 pub use gpu::{Gpu, Products};
+pub use hf_config::ConfigError;
 pub use live::{Gauges, Live};
 pub use memory::Memory;
 pub use model::{Experts, Latent, Model, Window};

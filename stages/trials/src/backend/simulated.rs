@@ -10,7 +10,8 @@ use crate::{CatalogueEntry, ServerSpec};
 pub struct SimulatorBackend {
     /// Server whose scheduler and knobs are modelled: a name of `servers/NAME.toml`.
     pub server: String,
-    /// Model: a name of the simulator's catalogue, or a table of its shape.
+    /// Model: a name of the simulator's catalogue, a `config.json` of Hugging Face (a path from the
+    /// working directory), or a table of its shape.
     pub model: CatalogueEntry<Model>,
     /// GPU: a name of the simulator's catalogue, or a table of its properties.
     pub gpu: CatalogueEntry<Gpu>,

@@ -20,11 +20,16 @@ pub(super) struct Skew {
 
 impl Skew {
     pub(super) fn new(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Self {
-        let bytes = 2.0 * f64::from(model.head_dim) * config.kv_cache_dtype.bytes();
-        let heads = f64::from(model.kv_heads) / f64::from(config.tensor_parallel_size);
+        let ranks = f64::from(config.tensor_parallel_size);
+        // All heads share a latent.
+        let heads = match model.latent {
+            Some(_) => 1.0,
+            None => (f64::from(model.kv_heads) / ranks).max(1.0),
+        };
+        let bytes = model.kv_elements(ranks) / heads * config.kv_cache_dtype.bytes();
         Self {
             seconds_per_token: model.full_layers() * bytes * BLOCKS / (gpu.bandwidth_tb_s * 1e12),
-            helped: 2.0 * BLOCKS / heads.max(1.0),
+            helped: 2.0 * BLOCKS / heads,
         }
     }
 
