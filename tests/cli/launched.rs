@@ -50,7 +50,7 @@ inputs = {{ workload = "workload" }}
 [stages.measure.with]
 configs = [{{ name = "case" }}]
 draws = {numbers:?}
-protocol = {{ warmup_requests = 0 }}
+protocol = {{ warmup_requests = 0, slo = {{ ttft_p95_s = 4.0 }} }}
 backend = {{ kind = "server", server = "${{file:own.toml}}", program = "{}", model = "llama-3.1-8b" }}
 "#,
         program.display()

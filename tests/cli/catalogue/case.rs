@@ -116,7 +116,7 @@ uses = "trials"
 inputs = {{ workload = "workload" }}
 [stages.measure.with]
 configs = [{{ name = "case", {config} }}]
-protocol = {{ warmup_requests = 0, client = {{ idle_timeout_s = 10.0, ttft_timeout_s = 30.0 }} }}
+protocol = {{ warmup_requests = 0, slo = {{ ttft_p95_s = 4.0 }}, client = {{ idle_timeout_s = 10.0, ttft_timeout_s = 30.0 }} }}
 [stages.measure.with.backend]
 {backend}
 "#,

@@ -31,7 +31,8 @@ pub(super) fn model_of(
     Ok(model)
 }
 
-/// The GPU of a run: what is given, or what the files name. Memory is what the device says.
+/// The GPU of a run: what is given, or what the files name. Memory is what the device says, the
+/// link between GPUs what `config.json` says.
 pub(super) fn gpu_of(
     meta: &Value,
     config: &Value,
@@ -60,7 +61,18 @@ pub(super) fn gpu_of(
     if let Some(bytes) = meta["hardware"]["device_total_memory_bytes"].as_u64() {
         gpu.memory_bytes = bytes;
     }
-    Ok(gpu)
+    Ok(match link(config) {
+        Some((latency_s, bytes_per_s)) => gpu.with_link(latency_s, bytes_per_s),
+        None => gpu,
+    })
+}
+
+/// Latency, s, and rate, bytes/s, of the link between the GPUs: `link_latency` is in ns,
+/// `link_bw` in GB/s.
+fn link(config: &Value) -> Option<(f64, f64)> {
+    let latency_ns = config["link_latency"].as_f64()?;
+    let rate_gb_s = config["link_bw"].as_f64().filter(|rate| *rate > 0.0)?;
+    Some((latency_ns * 1e-9, rate_gb_s * 1e9))
 }
 
 fn not_known<T: Catalogued>(name: &str) -> String {

@@ -126,6 +126,19 @@ fn hardware_is_known_by_what_devices_call_themselves() {
 }
 
 #[test]
+fn link_between_gpus_is_the_runs_own() {
+    let mut linked = config("RTXPRO6000");
+    linked["link_bw"] = json!(16);
+    linked["link_latency"] = json!(20_000);
+    let scene = of(&meta(), &linked, &both(), &[32, 64]).unwrap();
+    let [_, two_mb, _] = scene.machine.gpu.all_reduce_tp2_us;
+    assert!(
+        (two_mb - (20.0 + 2_097_152.0 / 16e3)).abs() < 1e-9,
+        "{two_mb}"
+    );
+}
+
+#[test]
 fn broken_runs_say_what_is_wrong_and_what_was_expected() {
     let good = || (meta(), config("RTX4090"), both());
     let mut unknown_model = meta();
