@@ -87,11 +87,18 @@ fn trend(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     if slopes.is_empty() {
         return None;
     }
-    slopes.sort_unstable_by(f64::total_cmp);
     let n = points.len() as f64;
     let spread = NORMAL_QUANTILE * (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt();
     let low = ((slopes.len() as f64 - spread) / 2.0).max(0.0) as usize;
-    Some((slopes[slopes.len() / 2], slopes[low]))
+    // Selected, not sorted: there are as many slopes as pairs of requests.
+    let middle = slopes.len() / 2;
+    let (below, median, _) = slopes.select_nth_unstable_by(middle, f64::total_cmp);
+    let median = *median;
+    let low = match below.len() {
+        n if low < n => *below.select_nth_unstable_by(low, f64::total_cmp).1,
+        _ => median,
+    };
+    Some((median, low))
 }
 
 #[cfg(test)]
