@@ -1,27 +1,11 @@
 //! What SGLang's order of prompts and decoding requests does to them.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
-use sbt_simulator::{
-    Client, EngineConfig, Gpu, Model, Request, Run, SchedulerKind, Server, StepSource,
-};
+use sbt_simulator::{Client, EngineConfig, Request, Run, SchedulerKind};
 
-fn request(start_s: f64, prompt: u32, output: u32) -> Request {
-    Request {
-        start_s,
-        after: None,
-        continues: false,
-        prompt_tokens: prompt,
-        output_tokens: output,
-        block_ids: Vec::new(),
-        block_tokens: 16,
-    }
-}
+use super::{launch, request};
 
 fn run(config: EngineConfig, requests: &[Request]) -> Run {
-    let model = Model::named("llama-3.1-8b").unwrap();
-    let gpu = Gpu::named("l40s").unwrap();
-    let server = Server::launch(&config, model, gpu, 1, &StepSource::default()).unwrap();
-    server.simulate(requests, &Client::default())
+    launch(&config, "l40s", 1).simulate(requests, &Client::default())
 }
 
 fn under(scheduler: SchedulerKind) -> EngineConfig {

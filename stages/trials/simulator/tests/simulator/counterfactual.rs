@@ -1,8 +1,9 @@
 //! What a simulation without a factor says.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use sbt_schemas::RequestStatus;
-use sbt_simulator::{Client, EngineConfig, Factor, Gpu, Model, Request, Run, Server, StepSource};
+use sbt_simulator::{Client, EngineConfig, Factor, Request, Run, Server};
+
+use super::{launch, request};
 
 fn crowded() -> Server {
     let config = EngineConfig {
@@ -11,22 +12,15 @@ fn crowded() -> Server {
         num_gpu_blocks_override: Some(400),
         ..EngineConfig::default()
     };
-    let model = Model::named("llama-3.1-8b").unwrap();
-    let gpu = Gpu::named("l40s").unwrap();
-    Server::launch(&config, model, gpu, 1, &StepSource::default()).unwrap()
+    launch(&config, "l40s", 1)
 }
 
 fn requests() -> Vec<Request> {
-    let request = |i: u32| Request {
-        start_s: f64::from(i) * 0.05,
-        after: None,
-        continues: false,
-        prompt_tokens: 200 + 83 * (i % 9),
-        output_tokens: 60 + 29 * (i % 5),
-        block_ids: Vec::new(),
-        block_tokens: 16,
+    let numbered = |i: u32| {
+        let (prompt, output) = (200 + 83 * (i % 9), 60 + 29 * (i % 5));
+        request(f64::from(i) * 0.05, prompt, output)
     };
-    (0..200).map(request).collect()
+    (0..200).map(numbered).collect()
 }
 
 fn without(factors: &[Factor]) -> Run {

@@ -1,22 +1,12 @@
 //! Speculative decoding: what it changes in steps, and when it pays.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
-use sbt_schemas::RequestStatus;
-use sbt_simulator::{
-    Client, EngineConfig, Gpu, Model, Request, Run, Server, SpeculativeMethod, StepSource,
-};
+use sbt_simulator::{EngineConfig, Request, Run, SpeculativeMethod};
+
+use super::{launch, request, run_whole};
 
 fn requests(count: u32, output: u32) -> Vec<Request> {
-    let request = |i| Request {
-        start_s: f64::from(i) * 1e-3,
-        after: None,
-        continues: false,
-        prompt_tokens: 100 + i % 50,
-        output_tokens: output,
-        block_ids: Vec::new(),
-        block_tokens: 16,
-    };
-    (0..count).map(request).collect()
+    let numbered = |i| request(f64::from(i) * 1e-3, 100 + i % 50, output);
+    (0..count).map(numbered).collect()
 }
 
 fn speculating(drafts: u32, method: SpeculativeMethod) -> EngineConfig {
@@ -32,15 +22,7 @@ fn speculating(drafts: u32, method: SpeculativeMethod) -> EngineConfig {
 }
 
 fn run(config: &EngineConfig, requests: &[Request]) -> Run {
-    let model = Model::named("llama-3.1-8b").unwrap();
-    let gpu = Gpu::named("h100-sxm").unwrap();
-    let server = Server::launch(config, model, gpu, 1, &StepSource::default()).unwrap();
-    let run = server.simulate(requests, &Client::default());
-    for (served, request) in run.requests.iter().zip(requests) {
-        assert_eq!(served.status, RequestStatus::Ok);
-        assert_eq!(served.output_tokens, u64::from(request.output_tokens));
-    }
-    run
+    run_whole(&launch(config, "h100-sxm", 1), requests)
 }
 
 /// A lone request waits for the weights, which a draft reads no second time; 256 requests keep the

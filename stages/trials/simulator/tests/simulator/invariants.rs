@@ -1,5 +1,4 @@
 //! Laws that hold for every workload and configuration.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
 use proptest::prelude::*;
 use sbt_schemas::RequestStatus;
@@ -8,16 +7,10 @@ use sbt_simulator::{
     Server, StepSource, WeightsDtype,
 };
 
+use super::{launch, request};
+
 fn server(config: &EngineConfig) -> Server {
-    let model = Model::named("llama-3.1-8b").unwrap();
-    Server::launch(
-        config,
-        model,
-        Gpu::named("l40s").unwrap(),
-        2,
-        &StepSource::default(),
-    )
-    .unwrap()
+    launch(config, "l40s", 2)
 }
 
 fn small() -> EngineConfig {
@@ -27,18 +20,6 @@ fn small() -> EngineConfig {
         max_model_len: Some(2048),
         num_gpu_blocks_override: Some(160),
         ..EngineConfig::default()
-    }
-}
-
-fn request(start_s: f64, prompt: u32, output: u32) -> Request {
-    Request {
-        start_s,
-        after: None,
-        continues: false,
-        prompt_tokens: prompt,
-        output_tokens: output,
-        block_ids: Vec::new(),
-        block_tokens: 16,
     }
 }
 
@@ -349,44 +330,21 @@ fn full_queue_refuses_and_too_long_prompts_are_invalid() {
 fn impossible_launches_say_why() {
     let model = Model::named("llama-3.1-70b").unwrap();
     let gpu = Gpu::named("rtx-4090").unwrap();
-    let failure = Server::launch(
-        &EngineConfig::default(),
-        model,
-        gpu,
-        1,
-        &StepSource::default(),
-    )
-    .err()
-    .unwrap();
-    assert!(
-        matches!(failure, LaunchFailure::DoesNotFit { .. }),
-        "{failure}"
-    );
+    let failure = |config: &EngineConfig, model: &Model| {
+        let launched = Server::launch(config, model, gpu, 1, &StepSource::default());
+        launched.err().unwrap()
+    };
+    let why = failure(&EngineConfig::default(), model);
+    assert!(matches!(why, LaunchFailure::DoesNotFit { .. }), "{why}");
     let model = Model::named("llama-3.1-8b").unwrap();
-    let failure = Server::launch(
-        &EngineConfig::default(),
-        model,
-        gpu,
-        1,
-        &StepSource::default(),
-    )
-    .err()
-    .unwrap();
-    assert!(
-        failure.to_string().contains("largest max_model_len"),
-        "{failure}"
-    );
+    let why = failure(&EngineConfig::default(), model);
+    assert!(why.to_string().contains("largest max_model_len"), "{why}");
     let crowded = EngineConfig {
         num_gpu_blocks_override: Some(1 << 20),
         ..EngineConfig::default()
     };
-    let failure = Server::launch(&crowded, model, gpu, 1, &StepSource::default())
-        .err()
-        .unwrap();
-    assert!(
-        matches!(failure, LaunchFailure::DoesNotFit { .. }),
-        "{failure}"
-    );
+    let why = failure(&crowded, model);
+    assert!(matches!(why, LaunchFailure::DoesNotFit { .. }), "{why}");
 }
 
 /// What is said to fit does fit, and one block more does not.

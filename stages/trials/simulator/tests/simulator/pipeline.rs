@@ -1,20 +1,15 @@
 //! Pipeline parallelism: what it gives to many requests, and what a lone one has of it.
-#![expect(clippy::unwrap_used, reason = "a test may stop")]
 
-use sbt_schemas::RequestStatus;
-use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Run, Server, StepSource};
+use sbt_simulator::{EngineConfig, Request, Server};
+
+use super::{launch, request, run_whole};
 
 fn requests(count: u32) -> Vec<Request> {
-    let request = |i| Request {
-        start_s: f64::from(i) * 1e-3,
-        after: None,
-        continues: false,
-        prompt_tokens: 800 + 37 * (i % 19),
-        output_tokens: 100 + 11 * (i % 7),
-        block_ids: Vec::new(),
-        block_tokens: 16,
+    let numbered = |i| {
+        let (prompt, output) = (800 + 37 * (i % 19), 100 + 11 * (i % 7));
+        request(f64::from(i) * 1e-3, prompt, output)
     };
-    (0..count).map(request).collect()
+    (0..count).map(numbered).collect()
 }
 
 fn stages(stages: u32, async_scheduling: bool) -> Server {
@@ -26,24 +21,13 @@ fn stages(stages: u32, async_scheduling: bool) -> Server {
         max_model_len: Some(2048),
         ..EngineConfig::default()
     };
-    let model = Model::named("llama-3.1-8b").unwrap();
-    let gpu = Gpu::named("h100-sxm").unwrap();
-    Server::launch(&config, model, gpu, 4, &StepSource::default()).unwrap()
-}
-
-fn run(server: &Server, requests: &[Request]) -> Run {
-    let run = server.simulate(requests, &Client::default());
-    for (served, request) in run.requests.iter().zip(requests) {
-        assert_eq!(served.status, RequestStatus::Ok);
-        assert_eq!(served.output_tokens, u64::from(request.output_tokens));
-    }
-    run
+    launch(&config, "h100-sxm", 4)
 }
 
 #[test]
 fn many_requests_end_sooner_and_a_lone_one_does_not() {
     for async_scheduling in [true, false] {
-        let end = |count, size| run(&stages(size, async_scheduling), &requests(count)).end_s;
+        let end = |count, size| run_whole(&stages(size, async_scheduling), &requests(count)).end_s;
         let gain = end(600, 1) / end(600, 4);
         assert!((1.1..4.0).contains(&gain), "{gain}");
         assert!(end(1, 4) >= end(1, 1));
@@ -54,9 +38,9 @@ fn many_requests_end_sooner_and_a_lone_one_does_not() {
 #[test]
 fn request_decodes_once_per_passage() {
     for async_scheduling in [true, false] {
-        let lone = run(&stages(1, async_scheduling), &requests(1));
+        let lone = run_whole(&stages(1, async_scheduling), &requests(1));
         let least = lone.itl_s(0).into_iter().fold(f64::INFINITY, f64::min);
-        let crowd = run(&stages(4, async_scheduling), &requests(200));
+        let crowd = run_whole(&stages(4, async_scheduling), &requests(200));
         let gaps = (0..200).flat_map(|request| crowd.itl_s(request));
         assert!(gaps.fold(f64::INFINITY, f64::min) > 0.95 * least);
     }
