@@ -53,6 +53,12 @@ impl Load {
         }
     }
 
+    /// Whether nothing but decoding without drafts happens: [`crate::step_time::Decode`] says how
+    /// long that takes.
+    pub(crate) fn plain_decode(&self) -> bool {
+        self.pure_decode() && self.drafts == 0
+    }
+
     /// Whether nothing but decoding happens.
     pub(crate) fn pure_decode(&self) -> bool {
         self.decodes == self.sequences

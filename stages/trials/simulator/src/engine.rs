@@ -157,7 +157,7 @@ impl Engine {
     }
 
     fn seconds(&mut self, load: &Load) -> f64 {
-        if !load.pure_decode() || load.drafts > 0 {
+        if !load.plain_decode() {
             return self.step_time.seconds(load);
         }
         let decode = self.decode(load.decodes);

@@ -7,7 +7,7 @@ use crate::emitted::Emitted;
 use crate::engine::{Door, Outside, hand_over};
 use crate::pipeline::Pipeline;
 use crate::scheduler::Scheduler;
-use crate::state::Sequence;
+use crate::state::{Phase, Sequence};
 use crate::step_time::StepTime;
 
 /// Several engines, each with a share of the requests (`data_parallel_size`).
@@ -162,8 +162,11 @@ impl Door for Fleet {
 
     fn abort(&mut self, request: u32) {
         let engine = self.homes[request as usize];
-        self.balancer.left(engine);
-        self.engines[engine].abort(request);
+        // A request that its client gives up before it arrives is with no engine.
+        if self.engines[engine].sequence(request).phase != Phase::Away {
+            self.balancer.left(engine);
+            self.engines[engine].abort(request);
+        }
     }
 
     fn waiting(&self) -> usize {

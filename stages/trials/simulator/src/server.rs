@@ -14,7 +14,6 @@ pub struct Server {
     config: EngineConfig,
     memory: Memory,
     limits: Limits,
-    max_model_len: u32,
     /// Whether its engines hold the experts of a mixture together.
     shares_experts: bool,
     step_time: Arc<StepTime>,
@@ -74,7 +73,6 @@ impl Server {
                 drafts: config.num_speculative_tokens,
                 lookahead: config.tokens_drafted_by_model(),
             },
-            max_model_len: config.resolved_max_model_len(model),
             shares_experts: model.experts.is_some(),
             step_time: Arc::new(StepTime::new(config, model, gpu, source)?),
             config: config.clone(),
@@ -170,7 +168,7 @@ impl Server {
         client: &Client,
     ) -> Scheduler {
         let sequence = |(number, request): (usize, &Request)| {
-            let room = self.max_model_len.saturating_sub(request.prompt_tokens);
+            let room = limits.max_model_len.saturating_sub(request.prompt_tokens);
             let output = request.output_tokens.clamp(1, room.max(1));
             Sequence {
                 number: number as u64,
@@ -209,7 +207,7 @@ impl Server {
 
     fn rules(&self) -> Rules {
         Rules {
-            max_model_len: self.max_model_len,
+            max_model_len: self.limits.max_model_len,
             max_queued: self.config.max_num_queued_reqs.map(|n| n as usize),
             // A step in each stage, and one that is scheduled meanwhile.
             depth: self.config.pipeline_parallel_size as usize
@@ -307,6 +305,23 @@ mod tests {
             };
             assert_eq!(run(true), run(false));
         }
+    }
+
+    /// The front end takes 3 ms: a client that waits less is gone before any engine knows of it.
+    #[test]
+    fn requests_that_are_given_up_before_they_arrive_leave_no_engine() {
+        let requests: Vec<Request> = (0..20).map(request).collect();
+        let config = EngineConfig {
+            data_parallel_size: 2,
+            ..EngineConfig::default()
+        };
+        let client = Client {
+            timeout_s: Some(1e-3),
+            ..Client::default()
+        };
+        let run = launch(&config, "llama-3.1-8b").simulate(&requests, &client);
+        let timed_out = |served: &crate::Served| served.output_tokens == 0;
+        assert!(run.requests.iter().all(timed_out));
     }
 
     /// Two engines that share their experts wait for one another, and still serve more than one.

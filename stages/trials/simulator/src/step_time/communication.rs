@@ -23,7 +23,7 @@ impl Communication {
             tensor_ranks: f64::from(config.tensor_parallel_size),
             stages: f64::from(config.pipeline_parallel_size),
             expert_ranks: if shared {
-                f64::from(config.data_parallel_size * config.tensor_parallel_size)
+                f64::from(config.expert_ranks())
             } else {
                 1.0
             },

@@ -134,7 +134,7 @@ impl StepTime {
     /// Seconds from the start of the step to its results.
     pub(crate) fn seconds(&self, load: &Load) -> f64 {
         let load = &self.counted(load);
-        if load.pure_decode() && load.drafts == 0 {
+        if load.plain_decode() {
             let decode = self.decode(load.decodes);
             return decode.seconds(load.context_sum, load.context_max);
         }
