@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
-use sbt_engine::{Input, Output, Stage, StageContext, StageError};
+use sbt_engine::{FileParam, Input, Output, Stage, StageContext, StageError};
 use sbt_schemas::{CandidateRow, FidelityRow, Row, TrialRow, VerdictRow, WorkloadRow};
-use sbt_trials::{Backend, Config, TrialRunner, TrialSpec};
+use sbt_trials::{Backend, Config, TrialRunner, TrialSpec, backend_files, calibration_input};
 use serde_json::{Value, json};
 
 use super::compare::{Pair, fidelity};
@@ -19,7 +19,12 @@ impl Stage for RankingStage {
         vec![
             Input::required("workload", &WorkloadRow::TABLE),
             Input::required("candidates", &CandidateRow::TABLE),
+            calibration_input(),
         ]
+    }
+
+    fn files(&self) -> Vec<FileParam> {
+        backend_files(&self.params.simulated)
     }
 
     fn outputs(&self) -> Vec<Output> {
