@@ -1,14 +1,12 @@
 use sbt_engine::StageError;
 use sbt_schemas::{CounterfactualRow, Population, Provenance};
-use sbt_trials::{Config, Factor, TrialRunner, TrialSpec};
+use sbt_trials::{Config, Factor, TrialRunner, TrialSpec, tail_start};
 
 use crate::intervals::interval;
 
 const FACTORS: usize = Factor::ALL.len();
 /// Worlds: one for each set of factors that are taken away, as a bit mask.
 const WORLDS: usize = 1 << FACTORS;
-/// Quantile of E2E from which a request belongs to the tail.
-const TAIL: f64 = 0.95;
 
 /// What each factor costs configurations, by simulating the same draws without it: Shapley shares
 /// of the mean E2E, with t-intervals over draws. Empty on a real server.
@@ -29,7 +27,10 @@ pub(crate) fn counterfactual(
         });
         of_draws.flat_map(|spec| (0..WORLDS).map(move |world| (spec.clone(), factors(world))))
     });
-    let e2e = runner.e2e_without(&worlds.collect::<Vec<_>>())?;
+    let mut e2e = runner.e2e_without(&worlds.collect::<Vec<_>>())?;
+    for world in e2e.iter_mut().flatten() {
+        world.sort_by(f64::total_cmp);
+    }
     let mut rows = Vec::new();
     for (config, of_config) in configs.iter().zip(e2e.chunks(WORLDS * draws.len())) {
         for population in [Population::All, Population::Tail] {
@@ -49,14 +50,14 @@ fn factors(world: usize) -> Vec<Factor> {
     taken.map(|(_, factor)| factor).collect()
 }
 
-/// Mean E2E of a population in each world; none when a world has nobody in it.
+/// Mean E2E of a population in each world, whose E2E stand in rising order; none when a world has
+/// nobody in it.
 fn values(worlds: &[Option<Vec<f64>>], population: Population) -> Option<Vec<f64>> {
     let mean = |e2e: &Option<Vec<f64>>| {
-        let mut e2e = e2e.clone()?;
-        e2e.sort_by(f64::total_cmp);
+        let e2e = e2e.as_ref()?;
         let from = match population {
             Population::All => 0,
-            Population::Tail => ((TAIL * e2e.len() as f64).ceil() as usize).saturating_sub(1),
+            Population::Tail => tail_start(e2e.len()),
         };
         let of_population = &e2e[from..];
         (!of_population.is_empty())

@@ -53,12 +53,18 @@ fn parts(request: &RequestRow) -> Option<Parts> {
     counts.then_some(parts)
 }
 
+/// Place, in rising order of E2E, from which requests belong to the tail.
+#[must_use]
+pub fn tail_start(requests: usize) -> usize {
+    let rank = (TAIL * requests as f64).ceil() as usize;
+    rank.saturating_sub(1)
+}
+
 fn tail_of<'a>(requests: &[(&'a RequestRow, Parts)]) -> Vec<(&'a RequestRow, Parts)> {
     let e2e = |parts: &Parts| parts.iter().sum::<f64>();
     let mut times: Vec<f64> = requests.iter().map(|(_, parts)| e2e(parts)).collect();
     times.sort_by(f64::total_cmp);
-    let rank = (TAIL * times.len() as f64).ceil() as usize;
-    let from = times[rank.saturating_sub(1)];
+    let from = times[tail_start(times.len())];
     let tail = requests.iter().filter(|(_, parts)| e2e(parts) >= from);
     tail.copied().collect()
 }

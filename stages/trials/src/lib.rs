@@ -34,7 +34,7 @@ mod step_source;
 mod trial_row;
 mod wording;
 
-pub use attribution::attribute;
+pub use attribution::{attribute, tail_start};
 pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
 pub use candidate::aggregate;
 pub use catalogue::{CatalogueEntry, Catalogued};

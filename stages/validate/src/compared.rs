@@ -3,6 +3,7 @@ use sbt_schemas::{FidelityRow, PredictionRow};
 use sbt_trials::nearest_rank;
 use serde_json::json;
 
+use crate::errors::{mape, mean};
 use crate::interval::Interval;
 use crate::latencies::{Latencies, Metric};
 use crate::scene::Scene;
@@ -57,9 +58,7 @@ impl Compared<'_> {
                 let error = simulated / measured - 1.0;
                 rows.push(row(statistic, Some(simulated), Some(measured), Some(error)));
             }
-            let sizes = pairs.iter().map(|(s, m)| (s / m - 1.0).abs());
-            let mape = sizes.sum::<f64>() / pairs.len() as f64;
-            rows.push(row("mape", None, None, Some(mape)));
+            rows.push(row("mape", None, None, Some(mape(&pairs))));
             if let Some(intervals) = self.intervals {
                 let held = self.held(metric, &intervals[index]);
                 rows.push(row(
@@ -117,8 +116,8 @@ impl Compared<'_> {
 /// Mean and percentiles of both sides.
 fn statistics(pairs: &[(f64, f64)]) -> Vec<(&'static str, f64, f64)> {
     let (mut simulated, mut measured): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let mut all = vec![("mean", mean(&simulated), mean(&measured))];
+    let mean_of = |values: &[f64]| mean(values.iter().copied());
+    let mut all = vec![("mean", mean_of(&simulated), mean_of(&measured))];
     simulated.sort_unstable_by(f64::total_cmp);
     measured.sort_unstable_by(f64::total_cmp);
     for (name, q) in QUANTILES {

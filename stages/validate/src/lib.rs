@@ -3,6 +3,7 @@
 mod aggregate;
 mod calibrate;
 mod compared;
+mod errors;
 mod interval;
 mod kind;
 mod latencies;

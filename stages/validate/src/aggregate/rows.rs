@@ -7,6 +7,7 @@ use super::params::Limits;
 use super::point::Point;
 use super::reader::Line;
 use super::scene::Simulated;
+use crate::errors::{mape, mean};
 
 /// Names of the step times before and after the fit.
 const ANALYTIC: &str = "analytic";
@@ -161,17 +162,4 @@ pub(crate) fn simulated(row: &mut PointRow, group: &Group, candidate: &Candidate
     row.simulated_ttft_s = Some(candidate.fitted.ttft_s);
     row.simulated_tpot_s = Some(candidate.fitted.tpot_s);
     row.tpot_error = Some(candidate.fitted.tpot_s / candidate.point.tpot_s - 1.0);
-}
-
-fn mape(pairs: &[(f64, f64)]) -> f64 {
-    mean(
-        pairs
-            .iter()
-            .map(|(simulated, measured)| (simulated / measured - 1.0).abs()),
-    )
-}
-
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
-    let n = values.len() as f64;
-    values.sum::<f64>() / n
 }

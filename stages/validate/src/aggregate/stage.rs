@@ -55,13 +55,7 @@ impl Stage for AggregateStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        let data = sbt_simulator::data_digest_source().concat();
-        let data = sbt_engine::Digest::of(data.as_bytes()).short();
-        [
-            ("simulator".to_owned(), sbt_simulator::REVISION.to_string()),
-            ("catalogue".to_owned(), data),
-        ]
-        .into()
+        crate::scene::identity()
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
