@@ -3,6 +3,7 @@
 //! A server is a process group with an HTTP readiness path; nothing here knows its requests, its
 //! knobs or trials. Linux only: processes are read from `/proc`.
 
+mod cgroup;
 mod diagnosis;
 mod failure;
 mod gpu;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::group::{self, Ended};
+use crate::cgroup::Cgroup;
+use crate::group::{Ended, Group};
 use crate::process::{self, Process};
 
 /// Time that a server left behind has to end after SIGTERM.
@@ -41,6 +42,8 @@ pub(crate) struct Record {
     /// First process of the server, and with it the process group.
     leader: Identity,
     session: u32,
+    /// Around the process group, if it could be made.
+    cgroup: Option<Cgroup>,
     /// The process that started it.
     owner: Identity,
     boot: String,
@@ -50,11 +53,12 @@ pub(crate) struct Record {
 
 impl Record {
     /// Describes a child of this process. None when it is gone.
-    pub(crate) fn of(child: u32, program: &str) -> Option<Self> {
+    pub(crate) fn of(child: u32, cgroup: Option<Cgroup>, program: &str) -> Option<Self> {
         let leader = Process::read(child)?;
         Some(Self {
             leader: Identity::of(&leader),
             session: leader.session,
+            cgroup,
             owner: Identity::of(&Process::read(std::process::id())?),
             boot: process::boot_id(),
             namespace: process::pid_namespace(),
@@ -85,13 +89,18 @@ impl Record {
     }
 
     fn stop(&self, grace: Duration) -> Option<Swept> {
-        if !self.names_its_group() || process::members(self.leader.pid).is_empty() {
+        let group = Group {
+            leader: self.leader.pid,
+            cgroup: self.cgroup.as_ref(),
+        };
+        if !self.names_its_group() {
             return None;
         }
-        Some(Swept {
+        let ended = group.end(grace);
+        (ended != Ended::Before).then(|| Swept {
             program: self.program.clone(),
             pid: self.leader.pid,
-            ended: group::end(self.leader.pid, grace),
+            ended,
         })
     }
 }
@@ -103,7 +112,7 @@ pub struct Swept {
     pub program: String,
     /// Process id of its first process, which may have ended before.
     pub pid: u32,
-    /// How its process group ended.
+    /// How its processes ended.
     pub ended: Ended,
 }
 

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use crate::cgroup::Cgroup;
 use crate::diagnosis::Evidence;
+use crate::group::Group;
 use crate::log::{self, Log};
 use crate::memory::{self, MemoryLevel};
 use crate::process;
 use crate::record::Record;
-use crate::{Ended, Exit, Failure, Gpus, Health, LaunchPlan, StartError, group, probe};
+use crate::{Ended, Exit, Failure, Gpus, Health, LaunchPlan, StartError, probe};
 
 /// How often the end of a starting server is looked for.
 const POLL: Duration = Duration::from_millis(10);
@@ -29,6 +31,7 @@ const GATE: &str = r#"read -r go && exec "$@" </dev/null"#;
 pub struct Running {
     plan: LaunchPlan,
     child: Child,
+    cgroup: Option<Cgroup>,
     record: PathBuf,
     log: Log,
     ready: bool,
@@ -94,7 +97,8 @@ impl Running {
         let kills_before = process::kills_for_memory();
         let mut child = command(&plan, input)?.spawn()?;
         let gate = child.stdin.take();
-        let record = match record(&child, plan.program(), state_dir) {
+        let cgroup = Cgroup::of(child.id());
+        let record = match record(&child, cgroup.clone(), plan.program(), state_dir) {
             Ok(record) => record,
             Err(error) => {
                 // The gate closes unopened, so the shell ends by itself.
@@ -103,9 +107,14 @@ impl Running {
                 return Err(error);
             }
         };
+        // Written down before it is made, so that a later run finds it.
+        if let Some(cgroup) = &cgroup {
+            cgroup.enclose(child.id());
+        }
         let running = Self {
             plan,
             child,
+            cgroup,
             record,
             log,
             ready: false,
@@ -260,12 +269,16 @@ impl Running {
         .judge()
     }
 
-    /// Ends the group, once; the log is complete then.
+    /// Ends every process, once; the log is complete then.
     fn end(&mut self) -> Ended {
         if let Some(ended) = &self.ended {
             return ended.clone();
         }
-        let ended = group::end(self.child.id(), seconds(self.plan.stop_grace_s));
+        let group = Group {
+            leader: self.child.id(),
+            cgroup: self.cgroup.as_ref(),
+        };
+        let ended = group.end(seconds(self.plan.stop_grace_s));
         if !matches!(ended, Ended::Left(_)) {
             self.exit = self.exited();
             // Both can only fail when it is done already.
@@ -301,8 +314,13 @@ fn command(plan: &LaunchPlan, output: io::PipeWriter) -> io::Result<Command> {
     Ok(command)
 }
 
-fn record(child: &Child, program: &str, state_dir: &Path) -> io::Result<PathBuf> {
-    let record = Record::of(child.id(), program);
+fn record(
+    child: &Child,
+    cgroup: Option<Cgroup>,
+    program: &str,
+    state_dir: &Path,
+) -> io::Result<PathBuf> {
+    let record = Record::of(child.id(), cgroup, program);
     let record = record.ok_or_else(|| io::Error::other("it is gone, or /proc cannot be read"))?;
     record.save(state_dir)
 }

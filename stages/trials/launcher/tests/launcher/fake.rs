@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sbt_launcher::{Failure, LaunchPlan, Running, StartError, free_port};
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) struct Sandbox(TempDir);
@@ -48,6 +49,19 @@ impl Sandbox {
             .into_iter()
             .flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// Control groups of the servers in the records, where they could be made.
+    pub(crate) fn cgroups(&self) -> Vec<PathBuf> {
+        let records = self
+            .records()
+            .into_iter()
+            .map(|path| fs::read(path).unwrap());
+        let records = records.filter_map(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        records
+            .filter_map(|record| record["cgroup"].as_str().map(PathBuf::from))
+            .filter(|cgroup| cgroup.exists())
+            .collect()
     }
 
     /// Tells the server to start a child that ignores SIGTERM.

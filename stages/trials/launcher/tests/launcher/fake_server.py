@@ -25,6 +25,12 @@ if "child" in told:
     subprocess.Popen(["sh", "-c", life, told["child"]])
     while not os.path.exists(told["child"]):
         time.sleep(0.01)
+if "daemon" in told:
+    # Leaves the process group.
+    life = 'echo $$ >"$0.new"; mv "$0.new" "$0"; while :; do sleep 1; done'
+    subprocess.Popen(["sh", "-c", life, told["daemon"]], start_new_session=True)
+    while not os.path.exists(told["daemon"]):
+        time.sleep(0.01)
 if "environment" in told:
     print("environment:", ",".join(sorted(os.environ)), flush=True)
 time.sleep(float(told.get("delay", 0)))

@@ -85,6 +85,7 @@ fn lock_holder() {
 struct Orphan {
     sandbox: Sandbox,
     server: u32,
+    cgroups: Vec<PathBuf>,
 }
 
 impl Orphan {
@@ -96,7 +97,11 @@ impl Orphan {
         let server = fs::read_to_string(sandbox.path().join("server")).unwrap();
         let server = server.parse().unwrap();
         assert!(is_alive(server) && is_alive(sandbox.child()));
-        Self { sandbox, server }
+        Self {
+            cgroups: sandbox.cgroups(),
+            sandbox,
+            server,
+        }
     }
 
     /// Changes the only record.
@@ -110,10 +115,15 @@ impl Orphan {
 
 impl Drop for Orphan {
     fn drop(&mut self) {
-        for pid in [self.server, self.sandbox.child()] {
+        let processes = [self.server, self.sandbox.child()];
+        for pid in processes {
             if is_alive(pid) {
                 signal(pid, Signal::KILL);
             }
+        }
+        eventually(|| !processes.into_iter().any(is_alive));
+        for cgroup in &self.cgroups {
+            eventually(|| fs::remove_dir(cgroup).is_ok() || !cgroup.exists());
         }
     }
 }

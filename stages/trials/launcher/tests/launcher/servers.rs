@@ -346,3 +346,18 @@ fn dropped_server_leaves_nothing_even_in_a_panic() {
     assert!(!is_alive(pid.get()) && !is_alive(sandbox.child()));
     assert!(sandbox.records().is_empty());
 }
+
+#[test]
+fn process_that_left_the_group_ends_with_the_server() {
+    let sandbox = Sandbox::new();
+    let daemon = format!("daemon={}", sandbox.path().join("child").display());
+    let running = sandbox.start(&[&daemon]).unwrap();
+    let Some(cgroup) = sandbox.cgroups().pop() else {
+        println!("skipped: no control group of version 2 can be made here");
+        signal(sandbox.child(), Signal::KILL);
+        return;
+    };
+    let stopped = running.stop();
+    assert_eq!(stopped.ended, Ended::Kill);
+    assert!(!is_alive(sandbox.child()) && !cgroup.exists());
+}
