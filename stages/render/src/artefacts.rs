@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::inputs::Inputs;
 use crate::params::Params;
 use crate::plot::{Drawn, Plots};
+use crate::rollout;
 use crate::templates::fill;
 use crate::view::{TrialView, View, summary};
 
@@ -23,7 +24,13 @@ pub(crate) const TEMPLATES: &[&str] = &[
     include_str!("../templates/capacity_plan.md.hbs"),
     include_str!("../templates/README_snippet.md.hbs"),
     include_str!("../templates/card.md.hbs"),
-    include_str!("../templates/deploy.sh.hbs"),
+    include_str!("../templates/deploy/serve.sh.hbs"),
+    include_str!("../templates/deploy/unit.service.hbs"),
+    include_str!("../templates/deploy/compose.yaml.hbs"),
+    include_str!("../templates/deploy/kubernetes.yaml.hbs"),
+    include_str!("../templates/deploy/production-stack.yaml.hbs"),
+    include_str!("../templates/deploy/kserve.yaml.hbs"),
+    include_str!("../templates/deploy/alerts.yaml.hbs"),
     include_str!("../templates/pareto.svg.hbs"),
     include_str!("../templates/tail.svg.hbs"),
     include_str!("../templates/search_trace.svg.hbs"),
@@ -73,12 +80,7 @@ pub(crate) fn all(
         files.insert(format!("{stem}.md"), fill("card.md", &shown)?);
         files.insert(format!("{stem}.json"), pretty(&shown));
     }
-    if view.answer.is_some() {
-        files.insert(
-            format!("deploy/{}-serve.sh", server.name),
-            fill("deploy.sh", &view)?,
-        );
-    }
+    files.extend(rollout::files(&view, params, inputs, server)?);
     let summary = summary(pipeline, params, inputs);
     files.insert("summary.json".to_owned(), pretty(&json!(summary)));
     files.extend(plots.into_files());

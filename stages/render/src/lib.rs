@@ -9,6 +9,7 @@ mod inputs;
 mod params;
 mod plot;
 mod recorded;
+mod rollout;
 #[cfg(test)]
 mod samples;
 mod stage;

@@ -1,7 +1,12 @@
 use std::sync::LazyLock;
 
-use handlebars::Handlebars;
+use handlebars::{Handlebars, handlebars_helper};
 use serde::Serialize;
+use serde_json::Value;
+
+// A text in double quotes, as JSON and YAML read it.
+handlebars_helper!(quote: |text: Value| text.to_string());
+handlebars_helper!(join: |first: str, second: str| format!("{first}{second}"));
 
 macro_rules! templates {
     ($registry:ident: $($name:literal),+) => {
@@ -25,7 +30,10 @@ static TEXT: LazyLock<Handlebars<'static>> = LazyLock::new(|| {
     registry.register_escape_fn(|text| text.replace('|', "\\|").replace('\n', " "));
     templates!(registry:
         "report.md", "recorded.md", "comparison.md", "stability.md", "capacity_plan.md", "README_snippet.md",
-        "card.md", "deploy.sh");
+        "card.md", "deploy/serve.sh", "deploy/unit.service", "deploy/compose.yaml", "deploy/kubernetes.yaml",
+        "deploy/production-stack.yaml", "deploy/kserve.yaml", "deploy/alerts.yaml");
+    registry.register_helper("quote", Box::new(quote));
+    registry.register_helper("join", Box::new(join));
     registry
 });
 

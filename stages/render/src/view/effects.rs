@@ -16,7 +16,7 @@ const ALWAYS: &[&str] = &[
     "quality",
 ];
 /// Metrics of which more is better.
-const MORE_IS_BETTER: &[&str] = &["goodput_rps", "tok_s", "slo_share", "quality"];
+pub(super) const MORE_IS_BETTER: &[&str] = &["goodput_rps", "tok_s", "slo_share", "quality"];
 
 /// One metric of the recommendation against the baseline.
 #[derive(Debug, Serialize)]

@@ -103,7 +103,7 @@ fn limits(inputs: &Inputs) -> String {
     }
 }
 
-fn workload(inputs: &Inputs) -> String {
+pub(super) fn workload(inputs: &Inputs) -> String {
     let rows = &inputs.workload;
     if rows.is_empty() {
         return String::new();
@@ -124,7 +124,7 @@ fn workload(inputs: &Inputs) -> String {
     )
 }
 
-fn objectives(params: &Params) -> String {
+pub(super) fn objectives(params: &Params) -> String {
     let low = params
         .goals
         .minimize

@@ -1,6 +1,7 @@
 //! The one view of the tables that every artefact shows.
 
 mod answer;
+mod card;
 mod effects;
 mod fidelity;
 mod latency;
@@ -17,7 +18,8 @@ use serde::Serialize;
 use crate::inputs::Inputs;
 use crate::params::Params;
 
-pub(crate) use answer::{Answer, Card};
+pub(crate) use answer::{Answer, config};
+pub(crate) use card::Card;
 pub(crate) use measured::TrialView;
 pub(crate) use summary::summary;
 
@@ -70,7 +72,7 @@ impl View {
         server: &ServerSpec,
     ) -> Self {
         let provenance = inputs.provenance().to_string();
-        let cards = answer::cards(params, inputs, server);
+        let cards = card::cards(params, inputs, server);
         Self {
             title: params.title.clone().unwrap_or_else(|| pipeline.to_owned()),
             pipeline: pipeline.to_owned(),

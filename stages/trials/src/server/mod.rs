@@ -1,5 +1,6 @@
 mod api;
 mod check;
+mod deploy;
 mod launch;
 mod sizes;
 mod version;
@@ -18,6 +19,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use crate::Knob;
 
 pub use api::{Api, Metrics, Readiness, RequestForm, Reset, TimingsForm, TokenizeForm};
+pub use deploy::{Deploy, Histogram, Recipe};
 pub use launch::{Launch, Place};
 pub use sizes::{Sizes, Told};
 pub use version::{Version, model_identity};
@@ -54,6 +56,9 @@ pub struct ServerSpec {
     /// How it is started; none for an endpoint that runs already.
     #[serde(default)]
     pub launch: Option<Launch>,
+    /// How it is rolled out; none when only its command is known.
+    #[serde(default)]
+    pub deploy: Option<Deploy>,
     /// When it is ready.
     pub ready: Readiness,
     /// How it tells its version.
