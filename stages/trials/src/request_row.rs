@@ -62,6 +62,27 @@ pub(crate) fn unsent(trial: &Identity, row: &WorkloadRow, provenance: Provenance
     }
 }
 
+/// Gaps between tokens: those of one event share its gap evenly.
+pub(crate) fn token_gaps(events: &[(f64, u32)]) -> Vec<f64> {
+    let pairs = events.windows(2);
+    let gaps = pairs.flat_map(|pair| {
+        let (gap, tokens) = (pair[1].0 - pair[0].0, pair[1].1.max(1));
+        std::iter::repeat_n(gap / f64::from(tokens), tokens as usize)
+    });
+    gaps.collect()
+}
+
+/// Gaps between events, where they differ from those between tokens.
+pub(crate) fn event_gaps(events: &[(f64, u32)]) -> Vec<f64> {
+    if events.iter().all(|(_, tokens)| *tokens == 1) {
+        return Vec::new();
+    }
+    events
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .collect()
+}
+
 /// The first requests in order of the intended send are the warm-up.
 pub(crate) fn phases(intended_s: impl Iterator<Item = f64>, warmup_requests: u64) -> Vec<Phase> {
     let intended_s: Vec<f64> = intended_s.collect();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::draw::{Draw, tokens};
 use crate::metrics::Metrics;
-use crate::request_row::{phases, unsent};
+use crate::request_row::{event_gaps, phases, token_gaps, unsent};
 use crate::steady::overload;
 use crate::trial_row::{EngineSizes, Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
@@ -24,6 +24,8 @@ pub(crate) struct Simulated {
     gpu: Gpu,
     gpus: u64,
     usd_per_gpu_hour: Option<f64>,
+    /// Version of the server; empty for the newest.
+    version: String,
     speculative_acceptance: Vec<f64>,
     /// What a configuration runs on, for keys.
     identity: Value,
@@ -70,7 +72,7 @@ impl SimulatorBackend {
     pub fn machine(&self, config: &Config) -> Result<SimulatedMachine, String> {
         let simulated = Simulated::new(self)?;
         Ok(SimulatedMachine {
-            config: engine_config(simulated.server, &simulated.server.effective(config))?,
+            config: simulated.engine_config(config)?,
             model: simulated.model,
             gpu: simulated.gpu,
             gpus: tokens(simulated.gpus),
@@ -95,10 +97,15 @@ impl Simulated {
         let server = ServerSpec::named(&backend.server)?;
         let model = backend.model.resolve()?;
         let gpu = backend.gpu.resolve()?;
+        let version = match backend.version.as_str() {
+            "" => server.version.clone(),
+            version => version.to_owned(),
+        };
         Ok(Self {
+            version: backend.version.clone(),
             identity: json!({
                 "simulator": sbt_simulator::REVISION,
-                "server": [server.name, server.version],
+                "server": [server.name, version],
                 "model": model,
                 "gpu": gpu,
                 "speculative_acceptance": backend.speculative_acceptance,
@@ -127,7 +134,9 @@ impl Simulated {
                 "server",
                 format!(
                     "{} {} ({})",
-                    self.server.name, self.server.version, self.server.digest
+                    self.server.name,
+                    self.identity["server"][1].as_str().unwrap_or_default(),
+                    self.server.digest
                 ),
             ),
             (
@@ -209,11 +218,9 @@ impl Simulated {
         if !breaches.is_empty() {
             return Err(NotLaunched::Refused(Outcome::Rejected, breaches.join(" ")));
         }
-        let config = engine_config(self.server, &self.server.effective(config));
-        let mut config = config.map_err(NotLaunched::Unmodelled)?;
-        config
-            .speculative_acceptance
-            .clone_from(&self.speculative_acceptance);
+        let config = self
+            .engine_config(config)
+            .map_err(NotLaunched::Unmodelled)?;
         Server::launch(
             &config,
             &self.model,
@@ -229,6 +236,19 @@ impl Simulated {
                 LaunchFailure::NoKernels(_) => NotLaunched::Unmodelled(reason),
             }
         })
+    }
+
+    /// A configuration as the simulator takes it.
+    fn engine_config(&self, config: &Config) -> Result<EngineConfig, String> {
+        let mut engine = engine_config(self.server, &self.server.effective(config))?;
+        engine
+            .speculative_acceptance
+            .clone_from(&self.speculative_acceptance);
+        if !self.version.is_empty() {
+            engine.version =
+                serde_json::from_value(json!(self.version)).map_err(|e| e.to_string())?;
+        }
+        Ok(engine)
     }
 
     fn facts(&self) -> BTreeMap<String, Knob> {
@@ -250,7 +270,7 @@ impl Simulated {
             num_gpu_blocks: Some(memory.kv_blocks.into()),
             ..EngineSizes::default()
         };
-        let Ok(config) = engine_config(self.server, &self.server.effective(config)) else {
+        let Ok(config) = self.engine_config(config) else {
             return kv_cache;
         };
         let (model, gpu) = (&self.model, &self.gpu);
@@ -283,11 +303,10 @@ impl Simulated {
         };
         let intended = run.requests.iter().map(|served| served.intended_s);
         let phases = phases(intended, protocol.warmup_requests);
-        let served = draw.rows.iter().zip(&run.requests).zip(phases).enumerate();
-        let requests = served.map(|(index, ((row, served), phase))| RequestRow {
+        let served = draw.rows.iter().zip(phases).enumerate();
+        let requests = served.map(|(index, (row, phase))| RequestRow {
             phase,
-            itl_s: run.itl_s(index),
-            ..request_row(&identity, row, served)
+            ..request_row(&identity, row, (run, index))
         });
         let requests: Vec<RequestRow> = requests.collect();
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
@@ -384,6 +403,7 @@ fn requests(draw: &Draw, rate_scale: f64) -> Vec<Request> {
         start_s: draw.start_s(index, rate_scale),
         after: draw.before[index],
         continues: row.continues,
+        priority: 0,
         prompt_tokens: tokens(row.prompt_tokens),
         output_tokens: tokens(row.output_tokens),
         block_ids: row.prefix_block_ids.clone(),
@@ -401,7 +421,10 @@ fn client(limits: &ClientLimits) -> Client {
     }
 }
 
-fn request_row(trial: &Identity, row: &WorkloadRow, served: &Served) -> RequestRow {
+/// The row of a request, by its index in the run.
+fn request_row(trial: &Identity, row: &WorkloadRow, (run, index): (&Run, usize)) -> RequestRow {
+    let served: &Served = &run.requests[index];
+    let chunks = run.chunks(index);
     let since = |start: Option<f64>, time: Option<f64>| Some(time? - start?);
     let intended = Some(served.intended_s);
     let ok = served.status == RequestStatus::Ok;
@@ -430,6 +453,12 @@ fn request_row(trial: &Identity, row: &WorkloadRow, served: &Served) -> RequestR
         retry_s: served.retry_s,
         network_s: served.network_s,
         preemptions: Some(served.preemptions),
+        events: chunks.as_ref().map(|chunks| chunks.len() as u64),
+        itl_s: match &chunks {
+            Some(chunks) => token_gaps(chunks),
+            None => run.itl_s(index),
+        },
+        icl_s: chunks.map_or_else(Vec::new, |chunks| event_gaps(&chunks)),
         ..unsent(trial, row, Provenance::Simulated)
     }
 }

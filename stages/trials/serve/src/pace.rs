@@ -76,6 +76,7 @@ fn submit(live: &mut Live, now_s: f64, prompt: &[u32], answer: &[u32]) -> Option
         start_s: now_s,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens: prompt.len() as u32,
         output_tokens: answer.len() as u32,
         block_ids: block_ids(&sequence, block_size),

@@ -43,6 +43,7 @@ fn request(start_s: f64, prompt_tokens: u32, output_tokens: u32) -> Request {
         start_s,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens,
         output_tokens,
         block_ids: Vec::new(),

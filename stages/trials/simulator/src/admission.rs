@@ -13,8 +13,15 @@ pub(crate) struct Admission {
 
 /// The second half of a schedule: waiting requests.
 impl Scheduler {
-    /// Admits waiting requests, first come first served: the first that does not fit ends it.
-    pub(crate) fn schedule_waiting(&mut self, now: f64, budget: &mut u32, batch: &mut Batch) {
+    /// Admits waiting requests, in the order of the queue: the first that does not fit ends it.
+    /// With `defer` none is, but what is all cached.
+    pub(crate) fn schedule_waiting(
+        &mut self,
+        now: f64,
+        defer: bool,
+        budget: &mut u32,
+        batch: &mut Batch,
+    ) {
         while *budget > 0 && self.running.len() < self.limits.max_num_seqs {
             let Some(&request) = self.waiting.front() else {
                 return;
@@ -25,6 +32,9 @@ impl Scheduler {
             let hits = self.cached_blocks(request);
             let found = hits * self.limits.block_size;
             let sequence = self.sequences[request as usize];
+            if defer && found + 1 < sequence.target() {
+                return;
+            }
             let tokens = self.new_tokens(&sequence, found);
             if !self.config.enable_chunked_prefill && tokens > *budget {
                 return;

@@ -21,6 +21,18 @@ pub(crate) struct Entry {
     pub(crate) samples: bool,
     /// Drafts that the step verifies.
     pub(crate) drafts: u32,
+    /// What it adds to the load; nothing where it is counted with others.
+    pub(crate) share: Share,
+}
+
+/// What one request adds to a step.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Share {
+    /// Tokens behind it.
+    pub(crate) computed: u32,
+    /// New tokens.
+    pub(crate) tokens: u32,
+    pub(crate) decode: bool,
 }
 
 /// What determines how long a step takes.
@@ -43,6 +55,25 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    fn add(&mut self, entry: &Entry) {
+        let Share {
+            computed,
+            tokens,
+            decode,
+        } = entry.share;
+        self.tokens += tokens;
+        self.sequences += 1;
+        let (before, new) = (f64::from(computed), f64::from(tokens));
+        if decode {
+            self.decodes += 1;
+            self.drafts += entry.drafts;
+            self.context_sum += before + new;
+            self.context_max = self.context_max.max(before + new);
+        } else {
+            self.prefill_pairs += new * (before + new / 2.0);
+        }
+    }
+
     /// The step without its prompt chunks.
     pub(crate) fn decodes_alone(&self) -> Self {
         Self {
@@ -87,20 +118,20 @@ impl Batch {
         load.context_max = load.context_max.max(context_max);
     }
 
-    /// Adds `tokens` new tokens of a request that has `computed` behind it.
-    pub(crate) fn add(&mut self, entry: Entry, computed: u32, tokens: u32, decode: bool) {
+    pub(crate) fn add(&mut self, entry: Entry) {
         self.entries.push(entry);
-        let load = &mut self.load;
-        load.tokens += tokens;
-        load.sequences += 1;
-        let (before, new) = (f64::from(computed), f64::from(tokens));
-        if decode {
-            load.decodes += 1;
-            load.drafts += entry.drafts;
-            load.context_sum += before + new;
-            load.context_max = load.context_max.max(before + new);
-        } else {
-            load.prefill_pairs += new * (before + new / 2.0);
+        self.load.add(&entry);
+    }
+
+    /// Takes a request out again; its tokens, 0 when it is not there.
+    pub(crate) fn remove(&mut self, request: u32) -> u32 {
+        let found = self.entries.iter().position(|e| e.request == request);
+        let Some(place) = found else { return 0 };
+        let removed = self.entries.remove(place);
+        self.load = Load::default();
+        for entry in &self.entries {
+            self.load.add(entry);
         }
+        removed.share.tokens
     }
 }

@@ -8,7 +8,8 @@ const BACK: u32 = 1;
 /// The KV blocks: a free list in order of last use, and which blocks hold which content.
 ///
 /// Follows `block_pool.py` of vLLM 0.33: a block is taken from the front of the list and loses its
-/// content then; a freed block goes to the back when its content is known, to the front when not.
+/// content then; a freed block goes to the back when its content is known, to the front when not
+/// (to the back as well up to 0.19).
 /// Equal contents are not merged: of the blocks that hold one, the first known is found.
 pub(crate) struct BlockPool {
     /// Neighbours in the free list: the anchors, then the blocks used so far.
@@ -24,6 +25,7 @@ pub(crate) struct BlockPool {
     free: u32,
     usable: u32,
     caching: bool,
+    unknown_first: bool,
     counted: bool,
 }
 
@@ -42,6 +44,7 @@ impl BlockPool {
             free: usable,
             usable,
             caching,
+            unknown_first: true,
             counted: false,
         }
     }
@@ -51,6 +54,14 @@ impl BlockPool {
         Self {
             counted: true,
             ..Self::new(usable, 0, false)
+        }
+    }
+
+    /// Whether a freed block of unknown content is the next to be taken.
+    pub(crate) fn with_unknown_first(self, unknown_first: bool) -> Self {
+        Self {
+            unknown_first,
+            ..self
         }
     }
 
@@ -155,7 +166,7 @@ impl BlockPool {
         let references = &mut self.references[block as usize];
         *references -= 1;
         if *references == 0 {
-            if self.content[block as usize] == NONE {
+            if self.unknown_first && self.content[block as usize] == NONE {
                 self.link(block, FRONT, self.next[FRONT as usize]);
             } else {
                 self.link(block, self.previous[BACK as usize], BACK);
@@ -262,6 +273,21 @@ mod tests {
         pool.remember(known, 0);
         pool.release(known);
         pool.release(unknown);
+        assert_eq!(pool.take().0, unknown);
+    }
+
+    /// `block_pool.py` of 0.19: blocks are taken in the order in which they were freed, and those
+    /// that were never used before all.
+    #[test]
+    fn freed_blocks_of_0_19_wait_behind_all_others() {
+        let mut pool = BlockPool::new(3, 1, true).with_unknown_first(false);
+        let (known, unknown) = (pool.take().0, pool.take().0);
+        pool.remember(known, 0);
+        pool.release(known);
+        pool.release(unknown);
+        let unused = pool.take().0;
+        assert!(unused != known && unused != unknown);
+        assert_eq!((pool.take().0, pool.find(0)), (known, None));
         assert_eq!(pool.take().0, unknown);
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
 use crate::pipeline::Pipeline;
+use crate::queue_limits::Held;
 use crate::scheduler::{Delivery, Scheduler};
 use crate::state::Sequence;
 use crate::step_time::{Decode, StepTime};
@@ -35,8 +36,8 @@ pub(crate) trait Door {
     /// Drops a request, wherever it is.
     fn abort(&mut self, request: u32);
 
-    /// Requests that wait.
-    fn waiting(&self) -> usize;
+    /// What the server holds.
+    fn held(&self) -> Held;
 
     /// A request as the server sees it.
     fn sequence(&self, request: u32) -> &Sequence;

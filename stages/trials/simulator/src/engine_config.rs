@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::weights::Weights;
-use crate::{Gpu, Model, WeightsDtype};
+use crate::{Gpu, Model, SchedulingPolicy, VllmVersion, WeightsDtype};
 
 /// Knobs of vLLM 0.33 that the simulator models, under the server's own names. None: the server's
 /// default, which depends on the GPU or the model. A knob that is not modelled is no field.
@@ -11,6 +11,10 @@ use crate::{Gpu, Model, WeightsDtype};
 pub struct EngineConfig {
     /// Whose order of prompts and decoding requests is followed.
     pub scheduler: SchedulerKind,
+    /// Version of vLLM.
+    pub version: VllmVersion,
+    /// Order of waiting requests, and who is preempted.
+    pub scheduling_policy: SchedulingPolicy,
     /// Requests that may run at once.
     pub max_num_seqs: Option<u32>,
     /// Token budget of one step.
@@ -18,7 +22,7 @@ pub struct EngineConfig {
     /// Longest sequence served.
     pub max_model_len: Option<u32>,
     /// Share of the device memory that the server takes.
-    pub gpu_memory_utilization: f64,
+    pub gpu_memory_utilization: Option<f64>,
     /// Tokens of one KV block.
     pub block_size: u32,
     /// Data type of the KV cache.
@@ -29,7 +33,8 @@ pub struct EngineConfig {
     pub enable_prefix_caching: bool,
     /// Whether a prompt may be computed in several steps.
     pub enable_chunked_prefill: bool,
-    /// New tokens of one request per step at most, unless it is the only one; 0: no such limit.
+    /// New tokens of one request per step at most, since 0.33 unless it is the only one; 0: no such
+    /// limit.
     pub long_prefill_token_threshold: u32,
     /// Whether admission needs room for the whole known sequence.
     pub scheduler_reserve_full_isl: bool,
@@ -64,8 +69,15 @@ pub struct EngineConfig {
     pub data_parallel_size: u32,
     /// Whether each GPU holds whole experts instead of a slice of every one.
     pub enable_expert_parallel: bool,
-    /// Requests that may wait; further ones get HTTP 503.
+    /// Requests that the server may hold, those that run among them; further ones get HTTP 503.
+    /// SGLang counts only those that wait.
     pub max_num_queued_reqs: Option<u32>,
+    /// Prompt tokens of requests without a first token from which on further requests get HTTP 503.
+    pub max_num_queued_tokens: Option<u64>,
+    /// Tokens that are streamed together, after the first one.
+    pub stream_interval: u32,
+    /// Steps of which one computes prompts while something decodes, with several engines.
+    pub prefill_schedule_interval: u32,
     /// KV blocks, instead of what the memory gives.
     pub num_gpu_blocks_override: Option<u32>,
 }
@@ -74,10 +86,12 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             scheduler: SchedulerKind::Vllm,
+            version: VllmVersion::V0_33,
+            scheduling_policy: SchedulingPolicy::Fcfs,
             max_num_seqs: None,
             max_num_batched_tokens: None,
             max_model_len: None,
-            gpu_memory_utilization: 0.92,
+            gpu_memory_utilization: None,
             block_size: 16,
             kv_cache_dtype: KvCacheDtype::Auto,
             quantization: Quantization::None,
@@ -100,6 +114,9 @@ impl Default for EngineConfig {
             data_parallel_size: 1,
             enable_expert_parallel: false,
             max_num_queued_reqs: None,
+            max_num_queued_tokens: None,
+            stream_interval: 1,
+            prefill_schedule_interval: 1,
             num_gpu_blocks_override: None,
         }
     }
@@ -216,6 +233,13 @@ impl EngineConfig {
     /// Whether vLLM counts the GPU among the large ones: 70 GiB or more, A100 left out.
     fn large(gpu: &Gpu) -> bool {
         gpu.memory_bytes >= LARGE_GPU_BYTES && gpu.fp8.is_some()
+    }
+
+    /// [`Self::gpu_memory_utilization`], or the version's default.
+    #[must_use]
+    pub fn resolved_gpu_memory_utilization(&self) -> f64 {
+        self.gpu_memory_utilization
+            .unwrap_or(self.version.gpu_memory_utilization())
     }
 
     /// [`Self::max_num_seqs`], or the API server's default.

@@ -1,3 +1,4 @@
+use crate::queue_limits::QueueLimits;
 use crate::scheduler::Limits;
 use crate::simulation::Rules;
 use crate::{Client, Request};
@@ -54,7 +55,7 @@ impl Factor {
             }
             Self::Prefill => {}
             Self::Retry => {
-                rules.max_queued = None;
+                rules.queue = QueueLimits::default();
                 client.timeout_s = None;
             }
         }

@@ -6,6 +6,7 @@ use crate::batch::{Batch, Load};
 use crate::emitted::Emitted;
 use crate::engine::{Door, Outside, hand_over};
 use crate::pipeline::Pipeline;
+use crate::queue_limits::Held;
 use crate::scheduler::Scheduler;
 use crate::state::{Phase, Sequence};
 use crate::step_time::StepTime;
@@ -13,7 +14,8 @@ use crate::step_time::StepTime;
 /// Several engines, each with a share of the requests (`data_parallel_size`).
 ///
 /// Engines of a mixture of experts share those, and step together: one without work takes part
-/// all the same (`DPEngineCoreProc` of `core.py`). Others run on their own.
+/// all the same, and they compute prompts in the same steps (`DPEngineCoreProc` of `core.py`).
+/// Others run on their own.
 pub(crate) struct Fleet {
     engines: Vec<Scheduler>,
     lanes: Vec<Lane>,
@@ -32,6 +34,10 @@ struct Lane {
     /// End, number and batches of each step.
     in_flight: VecDeque<(f64, u32, Vec<Batch>)>,
     pipeline: Pipeline,
+    /// Steps since there was last nothing to do.
+    steps: u32,
+    /// Steps of which one computes prompts while something decodes; 1: every one.
+    prefill_interval: u32,
 }
 
 impl Fleet {
@@ -44,14 +50,22 @@ impl Fleet {
         let all: Vec<usize> = (0..engines.len()).collect();
         let lanes = all.chunks(if together { all.len() } else { 1 });
         let stages = engines[0].config.pipeline_parallel_size;
+        let version = engines[0].config.version;
+        let prefill_interval = if together {
+            engines[0].config.prefill_schedule_interval
+        } else {
+            1
+        };
         let lane = |engines: &[usize]| Lane {
             engines: engines.to_vec(),
             in_flight: VecDeque::with_capacity(depth),
             pipeline: Pipeline::new(stages),
+            steps: 0,
+            prefill_interval,
         };
         Self {
             lanes: lanes.map(lane).collect(),
-            balancer: Balancer::new(engines.len()),
+            balancer: Balancer::new(engines.len(), version),
             homes: vec![0; engines[0].sequences.len()],
             engines,
             step_time,
@@ -110,16 +124,21 @@ impl Fleet {
     /// True when there was something to do.
     fn start_step(&mut self, lane: usize, outside: &mut impl Outside) -> bool {
         let lane = &mut self.lanes[lane];
+        let throttled = !lane.steps.is_multiple_of(lane.prefill_interval);
         let batches: Vec<Batch> = lane
             .engines
             .iter()
             .map(|engine| {
                 let mut batch = Batch::default();
+                self.engines[*engine].throttled = throttled;
                 self.engines[*engine].schedule(self.now, &mut batch, None);
                 batch
             })
             .collect();
         if batches.iter().all(|batch| batch.entries.is_empty()) {
+            if lane.in_flight.is_empty() {
+                lane.steps = 0;
+            }
             return false;
         }
         let loads: Vec<Load> = batches.iter().map(|batch| batch.load).collect();
@@ -131,6 +150,7 @@ impl Fleet {
         lane.in_flight.push_back((end_s, self.steps, batches));
         outside.step(end_s);
         self.steps += 1;
+        lane.steps += 1;
         true
     }
 
@@ -169,8 +189,9 @@ impl Door for Fleet {
         }
     }
 
-    fn waiting(&self) -> usize {
-        self.engines.iter().map(Door::waiting).sum()
+    fn held(&self) -> Held {
+        let held = self.engines.iter().map(Door::held);
+        held.fold(Held::default(), Held::plus)
     }
 
     fn sequence(&self, request: u32) -> &Sequence {

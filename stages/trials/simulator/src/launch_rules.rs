@@ -13,6 +13,7 @@ pub(crate) fn check(
         memory(config),
         lengths(config, model, gpu),
         speculation(config),
+        intervals(config),
     ];
     match checks.into_iter().flatten().next() {
         Some(refusal) => Err(LaunchFailure::Invalid(refusal)),
@@ -72,7 +73,7 @@ fn quantization(config: &EngineConfig, model: &Model) -> Option<String> {
 }
 
 fn memory(config: &EngineConfig) -> Option<String> {
-    let utilization = config.gpu_memory_utilization;
+    let utilization = config.resolved_gpu_memory_utilization();
     if !(utilization > 0.0 && utilization <= 1.0) {
         return Some(format!(
             "gpu_memory_utilization {utilization} is not in (0, 1]"
@@ -105,6 +106,18 @@ fn speculation(config: &EngineConfig) -> Option<String> {
     }
     let bad = acceptance.iter().find(|p| !(0.0..=1.0).contains(*p))?;
     Some(format!("speculative_acceptance {bad} is not in [0, 1]"))
+}
+
+fn intervals(config: &EngineConfig) -> Option<String> {
+    let intervals = [
+        ("stream_interval", config.stream_interval),
+        (
+            "prefill_schedule_interval",
+            config.prefill_schedule_interval,
+        ),
+    ];
+    let (name, _) = intervals.into_iter().find(|(_, steps)| *steps == 0)?;
+    Some(format!("{name} 0 is not 1 or more"))
 }
 
 fn lengths(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Option<String> {
@@ -179,7 +192,7 @@ mod tests {
             (
                 "gpu_memory_utilization",
                 EngineConfig {
-                    gpu_memory_utilization: f64::NAN,
+                    gpu_memory_utilization: Some(f64::NAN),
                     ..default()
                 },
             ),
@@ -230,6 +243,20 @@ mod tests {
                 "num_speculative_tokens",
                 EngineConfig {
                     num_speculative_tokens: 2,
+                    ..default()
+                },
+            ),
+            (
+                "stream_interval",
+                EngineConfig {
+                    stream_interval: 0,
+                    ..default()
+                },
+            ),
+            (
+                "prefill_schedule_interval",
+                EngineConfig {
+                    prefill_schedule_interval: 0,
                     ..default()
                 },
             ),

@@ -28,7 +28,9 @@ mod live;
 mod memory;
 mod model;
 mod pipeline;
+mod policy;
 mod prefix;
+mod queue_limits;
 mod request;
 mod run;
 mod scheduler;
@@ -39,6 +41,7 @@ mod state;
 mod step_time;
 mod streaming;
 mod streams;
+mod vllm_version;
 mod weights;
 
 pub use client::Client;
@@ -56,10 +59,11 @@ pub use request::Request;
 pub use run::{Run, Served};
 pub use server::{LaunchFailure, Server};
 pub use step_time::{Coefficients, KernelError, KernelTables, StepSource, Term, Terms};
+pub use vllm_version::{SchedulingPolicy, VllmVersion};
 pub use weights::WeightsDtype;
 
 /// Raised when the same inputs give another result.
-pub const REVISION: u32 = 5;
+pub const REVISION: u32 = 6;
 
 /// Texts of the embedded data files: what results depend on besides the code.
 #[must_use]

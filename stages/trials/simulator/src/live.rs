@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::client::{Agenda, Happening};
 use crate::engine::{Door, Engine, FRONT_END_S, Outside};
+use crate::queue_limits::Held;
 use crate::scheduler::Scheduler;
 use crate::simulation::Rules;
 use crate::state::Sequence;
@@ -30,7 +31,8 @@ struct Desk {
     agenda: Agenda,
     places: Vec<Place>,
     free: Vec<u32>,
-    arriving: usize,
+    /// Prompt tokens of requests on their way, in their order.
+    arriving: VecDeque<u32>,
     out: Vec<Emission>,
 }
 
@@ -67,7 +69,7 @@ impl Live {
                 agenda: Agenda::new(&[]),
                 places: Vec::new(),
                 free: Vec::new(),
-                arriving: 0,
+                arriving: VecDeque::new(),
                 out: Vec::new(),
             },
             rules,
@@ -102,6 +104,7 @@ impl Live {
         let Place { attempt, .. } = self.desk.places[place as usize];
         let sequence = Sequence {
             number: self.next_request,
+            priority: request.priority,
             ..Sequence::new(prompt, request.output_tokens.clamp(1, room))
         };
         self.clear();
@@ -113,7 +116,7 @@ impl Live {
             attempt: attempt + 1,
             open: true,
         };
-        self.desk.arriving += 1;
+        self.desk.arriving.push_back(prompt);
         self.now = self.now.max(request.start_s);
         let at_s = self.now + FRONT_END_S;
         let agenda = &mut self.desk.agenda;
@@ -156,7 +159,7 @@ impl Live {
         let scheduler = &self.engine.scheduler;
         Gauges {
             running: scheduler.running.len(),
-            waiting: scheduler.waiting(),
+            waiting: scheduler.waiting.len(),
             kv_usage: scheduler.pool.usage(),
             preemptions: scheduler.preemptions(),
             prefix_queries: scheduler.prefix_queries,
@@ -170,8 +173,13 @@ impl Live {
     }
 
     fn is_full(&self) -> bool {
-        let queued = self.engine.scheduler.waiting() + self.desk.arriving;
-        self.rules.max_queued.is_some_and(|most| queued >= most)
+        let held = self.engine.scheduler.held();
+        let arriving = Held {
+            waiting: self.desk.arriving.len(),
+            running: 0,
+            prefill_tokens: self.desk.arriving.iter().map(|p| u64::from(*p)).sum(),
+        };
+        self.rules.queue.refuse(held.plus(arriving))
     }
 
     /// Clears away what ended requests have left, when it is more than what is in use.
@@ -212,7 +220,7 @@ impl Outside for Desk {
         let place = self.places[planned.request as usize];
         let current = place.open && place.attempt == planned.attempt;
         if planned.what == Happening::Received {
-            self.arriving -= 1;
+            self.arriving.pop_front();
             if current {
                 door.receive(planned.request, planned.attempt, planned.at_s);
             }

@@ -33,7 +33,8 @@ impl Memory {
     pub(crate) fn new(config: &EngineConfig, model: &Model, gpu: &Gpu) -> Self {
         let weights_bytes = weights_bytes(config, model);
         let other_bytes = other_bytes(config, model, gpu);
-        let reserved_bytes = (gpu.memory_bytes as f64 * config.gpu_memory_utilization).ceil();
+        let reserved_bytes =
+            (gpu.memory_bytes as f64 * config.resolved_gpu_memory_utilization()).ceil();
         let ranks = f64::from(config.tensor_parallel_size);
         let longest = f64::from(config.resolved_max_model_len(model));
         let block_bytes = f64::from(config.block_size)
@@ -117,7 +118,7 @@ mod tests {
 
     fn measured() -> EngineConfig {
         EngineConfig {
-            gpu_memory_utilization: 0.90,
+            gpu_memory_utilization: Some(0.90),
             max_num_batched_tokens: Some(2048),
             max_num_seqs: Some(256),
             ..EngineConfig::default()

@@ -238,6 +238,7 @@ mod tests {
             start_s: 0.0,
             after: None,
             continues: false,
+            priority: 0,
             prompt_tokens: 64,
             output_tokens: 1,
             block_ids: ids.to_vec(),

@@ -8,6 +8,8 @@ pub struct Request {
     pub after: Option<usize>,
     /// Whether it needs the answer of the turn before: it is not sent when that one failed.
     pub continues: bool,
+    /// Its priority where the server has such a policy: the lowest goes first.
+    pub priority: i32,
     /// Tokens of the whole prompt.
     pub prompt_tokens: u32,
     /// Tokens to generate.

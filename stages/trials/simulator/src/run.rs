@@ -17,6 +17,8 @@ pub struct Run {
     pub end_s: f64,
     /// When each step ended.
     pub(crate) step_ends_s: Vec<f64>,
+    /// Tokens that are streamed together, after the first one.
+    pub(crate) stream_interval: u32,
 }
 
 impl Run {
@@ -30,6 +32,31 @@ impl Run {
         let ends = steps.map(|step| self.step_ends_s[step as usize]);
         let next = ends.clone().skip(1);
         ends.zip(next).map(|(one, next)| next - one).collect()
+    }
+
+    /// When the chunks of a request's stream came, and the tokens of each, by its index. None: each
+    /// token comes on its own. The first token is a chunk, later ones have `stream_interval` tokens
+    /// or those of a step more, and the last has what is left (`output_processor.py`).
+    ///
+    /// # Panics
+    /// When there is no such request.
+    #[must_use]
+    pub fn chunks(&self, request: usize) -> Option<Vec<(f64, u32)>> {
+        if self.stream_interval <= 1 {
+            return None;
+        }
+        let mut steps = self.requests[request].emitted.steps().peekable();
+        let (mut chunks, mut tokens) = (Vec::new(), 0);
+        while let Some(step) = steps.next() {
+            tokens += 1;
+            let goes_on = steps.peek() == Some(&step);
+            let due = chunks.is_empty() || tokens >= self.stream_interval;
+            if steps.peek().is_none() || (due && !goes_on) {
+                chunks.push((self.step_ends_s[step as usize], tokens));
+                tokens = 0;
+            }
+        }
+        Some(chunks)
     }
 }
 

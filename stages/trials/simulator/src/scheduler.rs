@@ -1,11 +1,12 @@
 use std::collections::VecDeque;
 
 use crate::acceptance::Acceptance;
-use crate::batch::{Batch, Entry};
+use crate::batch::{Batch, Entry, Share};
 use crate::blocks::{BlockPool, NONE};
 use crate::emitted::Emitted;
 use crate::engine::Door;
 use crate::prefix::BlockKeys;
+use crate::queue_limits::Held;
 use crate::sglang::Expectation;
 use crate::state::{Phase, Sequence};
 use crate::streams::Streams;
@@ -91,6 +92,12 @@ pub(crate) struct Scheduler {
     /// The whole of the first waiting request does not fit, and nothing has happened since that
     /// could change it: no block was freed, and none that runs holds came to be found by others.
     pub(crate) refused: bool,
+    /// Prompt tokens of requests without a first token.
+    prefill_tokens: u64,
+    /// Engines that step together: whether this is no step for prompts while something decodes.
+    pub(crate) throttled: bool,
+    /// Whether requests were left waiting by the last step for prompts: every step is one then.
+    capacity_bound: bool,
     /// Steps scheduled, and those whose results are in.
     pub(crate) scheduled: u32,
     pub(crate) delivered: u32,
@@ -113,7 +120,8 @@ impl Scheduler {
     ) -> Self {
         let count = sequences.len();
         let pool = match &keys {
-            Some(keys) => BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching),
+            Some(keys) => BlockPool::new(limits.blocks, keys.count(), config.enable_prefix_caching)
+                .with_unknown_first(config.version.reuses_unknown_blocks_first()),
             None => BlockPool::counted(limits.blocks),
         };
         let keys = keys.unwrap_or_else(|| BlockKeys::new(&[], &[], limits.block_size));
@@ -127,6 +135,9 @@ impl Scheduler {
             streams: Streams::new(limits.block_size),
             apart: Vec::new(),
             refused: false,
+            prefill_tokens: 0,
+            throttled: false,
+            capacity_bound: false,
             scheduled: 0,
             delivered: 0,
             admissions: 0,
@@ -206,30 +217,49 @@ impl Scheduler {
     /// Looks at every request. A step that preempts admits nobody.
     pub(crate) fn schedule_decodes_first(&mut self, now: f64, batch: &mut Batch) {
         let mut budget = self.limits.token_budget;
-        let preempted = self.schedule_running(&mut budget, batch);
+        let defer = self.throttled && !self.capacity_bound && self.any_decodes();
+        let preempted = self.schedule_running(defer, &mut budget, batch);
         if !preempted {
-            self.schedule_waiting(now, &mut budget, batch);
+            self.schedule_waiting(now, defer, &mut budget, batch);
+            if !defer {
+                self.capacity_bound = !self.waiting.is_empty();
+            }
         }
     }
 
+    fn any_decodes(&self) -> bool {
+        let mut running = self.running.iter();
+        running.any(|request| self.sequences[*request as usize].decodes())
+    }
+
     /// True: a request was preempted.
-    fn schedule_running(&mut self, budget: &mut u32, batch: &mut Batch) -> bool {
+    fn schedule_running(&mut self, defer: bool, budget: &mut u32, batch: &mut Batch) -> bool {
         let mut preempted = false;
         let mut i = 0;
         while i < self.running.len() && *budget > 0 {
             let request = self.running[i];
             let sequence = self.sequences[request as usize];
             let tokens = self.new_tokens(&sequence, sequence.computed).min(*budget);
-            if sequence.last_in_flight() || tokens == 0 || self.is_in_pipeline(&sequence) {
+            let deferred = defer && !sequence.decodes();
+            if deferred
+                || sequence.last_in_flight()
+                || tokens == 0
+                || self.is_in_pipeline(&sequence)
+            {
                 i += 1;
                 continue;
             }
             while !self.grow(request, tokens) {
                 preempted = true;
-                let victim = self.preempt(self.running.len() - 1);
-                self.waiting.push_front(victim);
+                let place = self.next_victim();
+                let victim = self.preempt(place);
+                self.requeue(victim);
                 if victim == request {
                     return true;
+                }
+                if place < i {
+                    *budget += batch.remove(victim);
+                    i -= 1;
                 }
             }
             self.commit(request, tokens, batch);
@@ -253,7 +283,8 @@ impl Scheduler {
         let threshold = self.config.long_prefill_token_threshold;
         let alone = self.running.len() + self.waiting.len() == 1;
         let wanted = sequence.target() - computed + self.drafts(sequence);
-        if threshold > 0 && !alone {
+        let spared = alone && !self.config.version.limits_chunks_of_the_only_request();
+        if threshold > 0 && !spared {
             wanted.min(threshold)
         } else {
             wanted
@@ -311,8 +342,13 @@ impl Scheduler {
             epoch: sequence.epoch,
             samples,
             drafts,
+            share: Share {
+                computed: before,
+                tokens,
+                decode,
+            },
         };
-        batch.add(entry, before, tokens, decode);
+        batch.add(entry);
     }
 
     /// The results of the oldest step are in; its number.
@@ -334,6 +370,9 @@ impl Scheduler {
         let accepted = self
             .acceptance
             .accepted(sequence.number, sequence.generated, entry.drafts);
+        if sequence.generated == 0 {
+            self.prefill_tokens -= u64::from(sequence.prompt);
+        }
         let tokens = (1 + accepted).min(sequence.output - sequence.generated);
         sequence.generated += tokens;
         for _ in 0..tokens {
@@ -366,11 +405,13 @@ impl Door for Scheduler {
             epoch: sequence.epoch + 1,
             preemptions: sequence.preemptions,
             number: sequence.number,
+            priority: sequence.priority,
             received_s: now,
             ..Sequence::new(sequence.prompt, sequence.output)
         };
         self.emitted[request as usize] = Emitted::default();
-        self.waiting.push_back(request);
+        self.prefill_tokens += u64::from(sequence.prompt);
+        self.enqueue(request);
         self.refused = false;
     }
 
@@ -389,10 +430,17 @@ impl Door for Scheduler {
         let sequence = &mut self.sequences[request as usize];
         sequence.phase = Phase::Away;
         sequence.epoch += 1;
+        if sequence.generated == 0 {
+            self.prefill_tokens -= u64::from(sequence.prompt);
+        }
     }
 
-    fn waiting(&self) -> usize {
-        self.waiting.len()
+    fn held(&self) -> Held {
+        Held {
+            waiting: self.waiting.len(),
+            running: self.running.len(),
+            prefill_tokens: self.prefill_tokens,
+        }
     }
 
     fn sequence(&self, request: u32) -> &Sequence {

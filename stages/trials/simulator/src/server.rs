@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crate::launch_rules::check;
 use crate::live::Live;
 use crate::prefix::BlockKeys;
+use crate::queue_limits::QueueLimits;
 use crate::scheduler::{Limits, Pace, Scheduler};
 use crate::simulation::{Rules, Simulation};
 use crate::state::Sequence;
@@ -172,6 +173,7 @@ impl Server {
             let output = request.output_tokens.clamp(1, room.max(1));
             Sequence {
                 number: number as u64,
+                priority: request.priority,
                 ..Sequence::new(request.prompt_tokens, output)
             }
         };
@@ -208,7 +210,8 @@ impl Server {
     fn rules(&self) -> Rules {
         Rules {
             max_model_len: self.limits.max_model_len,
-            max_queued: self.config.max_num_queued_reqs.map(|n| n as usize),
+            queue: QueueLimits::of(&self.config),
+            stream_interval: self.config.stream_interval,
             // A step in each stage, and one that is scheduled meanwhile.
             depth: self.config.pipeline_parallel_size as usize
                 + usize::from(self.config.async_scheduling),
@@ -266,6 +269,7 @@ mod tests {
             start_s: f64::from(i) * 0.05,
             after: None,
             continues: false,
+            priority: 0,
             prompt_tokens: 50 + 37 * (i % 19),
             output_tokens: 5 + 11 * (i % 7),
             block_ids: vec![u64::from(i % 5)],

@@ -6,6 +6,7 @@ use crate::client::{Agenda, Happening, Places, Scheduled};
 use crate::emitted::Emitted;
 use crate::engine::{Door, Engine, FRONT_END_S, Outside};
 use crate::fleet::Fleet;
+use crate::queue_limits::QueueLimits;
 use crate::scheduler::Scheduler;
 use crate::step_time::StepTime;
 use crate::{Client, Request, Run, Served};
@@ -14,8 +15,9 @@ use crate::{Client, Request, Run, Served};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) max_model_len: u32,
-    pub(crate) max_queued: Option<usize>,
+    pub(crate) queue: QueueLimits,
     pub(crate) depth: usize,
+    pub(crate) stream_interval: u32,
 }
 
 /// One simulation: the client around the engine's loop.
@@ -81,6 +83,7 @@ impl<'a> Simulation<'a> {
             steps,
             requests: self.served,
             step_ends_s: self.step_ends_s,
+            stream_interval: self.rules.stream_interval,
         }
     }
 
@@ -131,11 +134,7 @@ impl<'a> Simulation<'a> {
         let prompt = self.requests[request as usize].prompt_tokens;
         if prompt == 0 || prompt >= self.rules.max_model_len {
             self.end(request, at_s, RequestStatus::ContextOverflow, door);
-        } else if self
-            .rules
-            .max_queued
-            .is_some_and(|most| door.waiting() >= most)
-        {
+        } else if self.rules.queue.refuse(door.held()) {
             self.fail_attempt(request, at_s, RequestStatus::Http5xx, door);
         } else {
             door.receive(request, attempt, at_s);

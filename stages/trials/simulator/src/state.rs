@@ -32,6 +32,8 @@ pub(crate) struct Sequence {
     pub(crate) held: u32,
     /// Of these, blocks whose content is known.
     pub(crate) remembered: u32,
+    /// The lowest goes first, where the policy says so.
+    pub(crate) priority: i32,
     /// Its number among all requests.
     pub(crate) number: u64,
     /// Attempt of the client.
@@ -63,6 +65,7 @@ impl Sequence {
             placeholders: 0,
             drafts: 0,
             sampled_in: 0,
+            priority: 0,
             number: 0,
             held: 0,
             remembered: 0,

@@ -1,4 +1,4 @@
-use crate::batch::{Batch, Entry};
+use crate::batch::{Batch, Entry, Share};
 use crate::engine::Door;
 use crate::scheduler::{Pace, Scheduler};
 use crate::state::Sequence;
@@ -24,7 +24,7 @@ impl Scheduler {
         self.streams.end_before(self.scheduled);
         if let Some(mut budget) = self.budget_beside_streams() {
             self.schedule_apart(&mut budget, batch);
-            self.schedule_waiting(now, &mut budget, batch);
+            self.schedule_waiting(now, false, &mut budget, batch);
         } else {
             self.settle(executing);
             self.schedule_decodes_first(now, batch);
@@ -201,6 +201,7 @@ impl Scheduler {
             .contains(&step)
             .then_some(Entry {
                 drafts: 0,
+                share: Share::default(),
                 request,
                 admission: sequence.admission,
                 attempt: sequence.attempt,

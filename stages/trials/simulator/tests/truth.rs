@@ -77,7 +77,7 @@ fn simulated(run: &str, gpu: &Gpu, source: &StepSource) -> Option<Means> {
             .map(|n| n as u32),
         max_num_batched_tokens: Some(2048),
         max_model_len: Some(32_768),
-        gpu_memory_utilization: 0.9,
+        gpu_memory_utilization: Some(0.9),
         num_gpu_blocks_override: meta["kv_cache"]["num_gpu_blocks"]
             .as_u64()
             .map(|n| n as u32),
@@ -91,6 +91,7 @@ fn simulated(run: &str, gpu: &Gpu, source: &StepSource) -> Option<Means> {
         start_s: row["timestamp"].as_f64().unwrap() / 1e3,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens: row["input_length"].as_u64().unwrap() as u32,
         output_tokens: row["output_length"].as_u64().unwrap() as u32,
         block_ids: row["hash_ids"]

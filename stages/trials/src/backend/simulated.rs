@@ -10,6 +10,10 @@ use crate::{CatalogueEntry, ServerSpec};
 pub struct SimulatorBackend {
     /// Server whose scheduler and knobs are modelled: a name of `servers/NAME.toml`.
     pub server: String,
+    /// Version of the server whose scheduler and defaults are followed: one of those that its file
+    /// names under `simulated_versions`. Empty: the newest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// Model: a name of the simulator's catalogue, a `config.json` of Hugging Face (a path from the
     /// working directory), or a table of its shape.
     pub model: CatalogueEntry<Model>,
@@ -38,6 +42,7 @@ impl SimulatorBackend {
         let no_gpus = (self.gpus == 0).then(|| "expected 1 or more".to_owned());
         [
             ("server", self.problem_of_server()),
+            ("version", self.problem_of_version()),
             ("model", self.model.resolve().err()),
             ("gpu", self.gpu.resolve().err()),
             ("gpus", no_gpus),
@@ -55,6 +60,21 @@ impl SimulatorBackend {
             Ok(server) => Some(format!("the simulator does not model {}", server.name)),
             Err(unknown) => Some(unknown),
         }
+    }
+
+    fn problem_of_version(&self) -> Option<String> {
+        let known = &ServerSpec::named(&self.server).ok()?.simulated_versions;
+        if self.version.is_empty() || known.contains(&self.version) {
+            return None;
+        }
+        let expected = match known.as_slice() {
+            [] => "nothing: its versions are not told apart".to_owned(),
+            known => known.join(" or "),
+        };
+        Some(format!(
+            "is {}, expected {expected} for {}",
+            self.version, self.server
+        ))
     }
 
     fn bad_acceptance(&self) -> Option<String> {

@@ -55,16 +55,33 @@ fn server_that_the_simulator_does_not_model_is_a_problem() {
 }
 
 #[test]
+fn version_of_the_server_is_one_that_the_simulator_knows() {
+    let simulator = |server: &str, version: &str| SimulatorBackend {
+        server: server.to_owned(),
+        version: version.to_owned(),
+        ..simulator()
+    };
+    let old = simulator("vllm", "0.19");
+    assert!(Backend::Simulator(old.clone()).problems(&[]).is_empty());
+    let config = Config::from_json("c", "{}").unwrap();
+    let machine = old.machine(&config).unwrap();
+    assert_eq!(machine.config.version, sbt_simulator::VllmVersion::V0_19);
+    for (server, expected) in [
+        ("vllm", "is 0.1, expected 0.33 or 0.19 for vllm"),
+        (
+            "sglang",
+            "is 0.1, expected nothing: its versions are not told apart for sglang",
+        ),
+    ] {
+        let problems = Backend::Simulator(simulator(server, "0.1")).problems(&[]);
+        assert_eq!(problems[0].message, expected);
+    }
+}
+
+#[test]
 fn every_default_of_the_simulated_server_is_modelled() {
     let backend = backend(json!("llama-3.1-8b")).unwrap();
-    let not_modelled = [
-        "dtype",
-        "optimization_level",
-        "performance_mode",
-        "prefill_schedule_interval",
-        "scheduling_policy",
-        "stream_interval",
-    ];
+    let not_modelled = ["dtype", "optimization_level", "performance_mode"];
     for (name, knob) in &ServerSpec::named("vllm").unwrap().knobs {
         if let Some(value) = &knob.default {
             let modelled = backend.check(name, value).is_ok();

@@ -71,7 +71,7 @@ fn every_mistake_is_reported_where_it_stands() {
     with["backend"]["gpus"] = json!(0);
     with["configs"] = json!([
         { "name": "a", "max_num_seq": 96 },
-        { "name": "b", "gpu_memory_utilization": 1.5, "stream_interval": 4 },
+        { "name": "b", "gpu_memory_utilization": 1.5, "performance_mode": "throughput" },
         { "name": "c" },
         { "name": "d" },
     ]);
@@ -86,7 +86,7 @@ fn every_mistake_is_reported_where_it_stands() {
             "backend.gpus",
             "configs.0.max_num_seq",
             "configs.1.gpu_memory_utilization",
-            "configs.1.stream_interval",
+            "configs.1.performance_mode",
             "configs.3",
             "draws",
             "rate_scale",
@@ -95,7 +95,7 @@ fn every_mistake_is_reported_where_it_stands() {
     assert!(errors[0].1.contains("llama-3.1-8b"), "{}", errors[0].1);
     assert_eq!(
         errors[4].1,
-        "the simulator does not model `stream_interval` = 4"
+        "the simulator does not model `performance_mode` = throughput"
     );
 }
 

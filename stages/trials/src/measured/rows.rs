@@ -3,7 +3,7 @@
 use sbt_client::{Observed, ServerTimings};
 use sbt_schemas::{Phase, Provenance, RequestRow, WorkloadRow};
 
-use crate::request_row::unsent;
+use crate::request_row::{event_gaps, token_gaps, unsent};
 use crate::trial_row::Identity;
 
 pub(crate) fn request_row(
@@ -79,27 +79,6 @@ fn tpot(decode_s: f64, seen: &Observed) -> Option<f64> {
     let later = seen.output_tokens.checked_sub(u64::from(*first));
     let later = later.filter(|later| *later > 0)?;
     Some(decode_s / later as f64)
-}
-
-/// Gaps between tokens: those of one event share its gap evenly.
-fn token_gaps(events: &[(f64, u32)]) -> Vec<f64> {
-    let pairs = events.windows(2);
-    let gaps = pairs.flat_map(|pair| {
-        let (gap, tokens) = (pair[1].0 - pair[0].0, pair[1].1.max(1));
-        std::iter::repeat_n(gap / f64::from(tokens), tokens as usize)
-    });
-    gaps.collect()
-}
-
-/// Gaps between events, where they differ from those between tokens.
-fn event_gaps(events: &[(f64, u32)]) -> Vec<f64> {
-    if events.iter().all(|(_, tokens)| *tokens == 1) {
-        return Vec::new();
-    }
-    events
-        .windows(2)
-        .map(|pair| pair[1].0 - pair[0].0)
-        .collect()
 }
 
 fn words(seen: &Observed) -> Option<String> {

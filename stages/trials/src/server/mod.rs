@@ -51,6 +51,9 @@ pub struct ServerSpec {
     /// does not model the server.
     #[serde(default)]
     pub simulated: Option<BTreeMap<String, Knob>>,
+    /// Versions of it that the simulator tells apart, the one it takes by default first.
+    #[serde(default)]
+    pub simulated_versions: Vec<String>,
     /// GPUs that one replica occupies: an expression over knobs.
     pub replica_gpus: String,
     /// How it is started; none for an endpoint that runs already.

@@ -4,6 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use sbt_simulator::{
     Client, EngineConfig, Gpu, KvCacheDtype, Request, SchedulerKind, Server, StepSource,
+    VllmVersion,
 };
 
 use super::point::{Engine, Point};
@@ -19,8 +20,6 @@ const LONGEST_PAUSE_S: f64 = 0.02;
 const SQRT_3: f64 = 1.732_050_807_568_877_2;
 /// vLLM before this version schedules a step after the one before has ended.
 const VLLM_ASYNC: u32 = 14;
-/// vLLM before this version took 0.90 of the memory.
-const VLLM_MORE_MEMORY: u32 = 20;
 /// Ratio of the golden section.
 const GOLDEN: f64 = 1.618_033_988_749_895;
 /// SGLang's share of the memory on large GPUs: 10 GB are kept free.
@@ -77,14 +76,14 @@ fn config(point: &Point) -> EngineConfig {
     match point.server {
         Engine::Vllm(minor) => EngineConfig {
             async_scheduling: minor >= VLLM_ASYNC,
-            gpu_memory_utilization: if minor < VLLM_MORE_MEMORY { 0.90 } else { 0.92 },
+            version: VllmVersion::of_minor(minor),
             ..common
         },
         Engine::Sglang => EngineConfig {
             scheduler: SchedulerKind::Sglang,
             max_num_batched_tokens: Some(sglang_chunk(&point.gpu)),
             max_num_seqs: Some(point.concurrency.clamp(1, sglang_chunk(&point.gpu))),
-            gpu_memory_utilization: SGLANG_MEMORY,
+            gpu_memory_utilization: Some(SGLANG_MEMORY),
             ..common
         },
     }
@@ -111,6 +110,7 @@ fn requests(point: &Point) -> Vec<Request> {
             start_s: LONGEST_PAUSE_S * even(number, GOLDEN),
             after: number.checked_sub(users).map(|before| before as usize),
             continues: false,
+            priority: 0,
             prompt_tokens: jittered(point.input_tokens, even(number, SQRT_2)),
             output_tokens: jittered(point.output_tokens, even(number, SQRT_3)),
             block_ids: Vec::new(),

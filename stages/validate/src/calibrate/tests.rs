@@ -13,6 +13,7 @@ fn run(truth: &StepSource) -> Scene {
         start_s: f64::from(i) / 6.0,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens: 200 + (i * 397) % 1800,
         output_tokens: 100 + (i * 61) % 200,
         block_ids: Vec::new(),

@@ -1,4 +1,4 @@
-use sbt_simulator::EngineConfig;
+use sbt_simulator::{EngineConfig, VllmVersion};
 use serde_json::{Map, Value};
 
 use super::RunError;
@@ -123,9 +123,6 @@ const PLACES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Default of vLLM before 0.20; later ones take 0.92.
-const UTILIZATION_BEFORE_0_20: f64 = 0.9;
-
 /// The server's configuration as the run says it; vLLM's defaults where it does not.
 pub(super) fn engine_config(meta: &Value) -> Result<EngineConfig, RunError> {
     if !meta["engine_kwargs"].is_object() {
@@ -148,15 +145,12 @@ pub(super) fn engine_config(meta: &Value) -> Result<EngineConfig, RunError> {
         })?;
         knobs.insert((*knob).to_owned(), value.clone());
     }
-    if !knobs.contains_key("gpu_memory_utilization") && is_before_0_20(meta) {
-        knobs.insert(
-            "gpu_memory_utilization".to_owned(),
-            UTILIZATION_BEFORE_0_20.into(),
-        );
-    }
     let config: EngineConfig = serde_json::from_value(Value::Object(knobs))
         .map_err(|error| RunError::Meta(error.to_string()))?;
-    sized(config)
+    sized(EngineConfig {
+        version: version(meta).unwrap_or(config.version),
+        ..config
+    })
 }
 
 fn sized(config: EngineConfig) -> Result<EngineConfig, RunError> {
@@ -174,11 +168,12 @@ fn sized(config: EngineConfig) -> Result<EngineConfig, RunError> {
     })
 }
 
-fn is_before_0_20(meta: &Value) -> bool {
-    let version = meta["vllm_version"].as_str().unwrap_or_default();
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
-    match (numbers.next().flatten(), numbers.next().flatten()) {
-        (Some(major), Some(minor)) => (major, minor) < (0, 20),
-        _ => false,
+/// None: the run does not say it.
+fn version(meta: &Value) -> Option<VllmVersion> {
+    let mut numbers = meta["vllm_version"].as_str()?.split('.');
+    let mut number = || numbers.next()?.parse::<u32>().ok();
+    match (number()?, number()?) {
+        (0, minor) => Some(VllmVersion::of_minor(minor)),
+        _ => None,
     }
 }

@@ -75,7 +75,8 @@ fn run_is_read_in_the_order_of_its_requests() {
     assert_eq!(machine.config.num_gpu_blocks_override, Some(2588));
     assert_eq!(machine.config.max_num_seqs, Some(128));
     assert_eq!(
-        machine.config.gpu_memory_utilization, 0.9,
+        machine.config.resolved_gpu_memory_utilization(),
+        0.9,
         "the default of vLLM 0.19"
     );
     let measured: Vec<_> = scene

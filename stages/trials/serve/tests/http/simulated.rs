@@ -41,6 +41,7 @@ fn lone_request_has_the_times_of_the_simulation() {
         start_s: 0.0,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens: 7,
         output_tokens: 16,
         block_ids: Vec::new(),

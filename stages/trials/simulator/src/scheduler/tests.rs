@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Request;
+use crate::{Request, SchedulingPolicy, VllmVersion};
 
 /// A request as the tests draw it.
 #[derive(Debug, Clone)]
@@ -47,10 +47,20 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
 }
 
 fn configs() -> impl Strategy<Value = EngineConfig> {
-    let switches = (any::<bool>(), any::<bool>(), any::<bool>());
+    let switches = prop::array::uniform4(any::<bool>());
+    let policies = prop_oneof![
+        Just(SchedulingPolicy::Fcfs),
+        Just(SchedulingPolicy::Priority)
+    ];
     let drafts = prop_oneof![Just(0_u32), 1_u32..6];
-    (switches, 0_u32..80, drafts, 1_u32..4).prop_map(
-        |((caching, asynchronous, reserve), threshold, drafts, stages)| EngineConfig {
+    (switches, policies, 0_u32..80, drafts, 1_u32..4).prop_map(
+        |([caching, asynchronous, reserve, old], policy, threshold, drafts, stages)| EngineConfig {
+            version: if old {
+                VllmVersion::V0_19
+            } else {
+                VllmVersion::V0_33
+            },
+            scheduling_policy: policy,
             pipeline_parallel_size: stages,
             num_speculative_tokens: drafts,
             speculative_acceptance: vec![0.8, 0.4],
@@ -166,6 +176,7 @@ fn serve(config: &EngineConfig, asked: &[Asked], check: impl FnOnce(&Watched)) {
             start_s: 0.0,
             after: None,
             continues: false,
+            priority: 0,
             prompt_tokens: asked.prompt,
             output_tokens: asked.output,
             block_ids: (0..6).map(|block| asked.group * 100 + block).collect(),

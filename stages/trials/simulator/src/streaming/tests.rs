@@ -3,7 +3,10 @@
 use proptest::prelude::*;
 
 use crate::scheduler::Pace;
-use crate::{Client, EngineConfig, Gpu, Model, Request, Run, Server, StepSource};
+use crate::{
+    Client, EngineConfig, Gpu, Model, Request, Run, SchedulingPolicy, Server, StepSource,
+    VllmVersion,
+};
 
 fn server(config: &EngineConfig) -> Server {
     let model = Model::named("llama-3.1-8b").unwrap();
@@ -12,14 +15,25 @@ fn server(config: &EngineConfig) -> Server {
 }
 
 fn configs() -> impl Strategy<Value = EngineConfig> {
-    let switches = prop::array::uniform5(any::<bool>());
+    let switches = prop::array::uniform7(any::<bool>());
     let blocks = prop_oneof![130_u32..260, 260_u32..3000];
     let threshold = prop_oneof![Just(0_u32), 1_u32..200];
-    let queued = prop::option::weighted(0.3, 0_u32..6);
+    let queued = (
+        prop::option::weighted(0.3, 0_u32..30),
+        prop::option::weighted(0.3, 0_u64..3000),
+    );
     let sizes = (1_u32..40, 40_u32..600, 0.0..0.2_f64);
     (switches, blocks, threshold, queued, sizes).prop_map(
         |(
-            [caching, asynchronous, reserve, wide, chunked],
+            [
+                caching,
+                asynchronous,
+                reserve,
+                wide,
+                chunked,
+                old,
+                by_priority,
+            ],
             blocks,
             threshold,
             queued,
@@ -35,7 +49,18 @@ fn configs() -> impl Strategy<Value = EngineConfig> {
             max_model_len: Some(2048),
             long_prefill_token_threshold: threshold,
             num_gpu_blocks_override: Some(blocks),
-            max_num_queued_reqs: queued,
+            max_num_queued_reqs: queued.0,
+            max_num_queued_tokens: queued.1,
+            version: if old {
+                VllmVersion::V0_19
+            } else {
+                VllmVersion::V0_33
+            },
+            scheduling_policy: if by_priority {
+                SchedulingPolicy::Priority
+            } else {
+                SchedulingPolicy::Fcfs
+            },
             watermark,
             ..EngineConfig::default()
         },
@@ -54,6 +79,7 @@ struct Asked {
     /// How far before it the turn stands that it follows.
     back: Option<usize>,
     continues: bool,
+    priority: i32,
 }
 
 impl Asked {
@@ -75,6 +101,7 @@ impl Asked {
                 .filter(|back| *back < index)
                 .map(|back| index - back - 1),
             continues: self.continues,
+            priority: self.priority,
             prompt_tokens: self.prompt,
             output_tokens: self.output,
             block_ids: if self.group == 0 {
@@ -92,9 +119,9 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
     let lengths = (1_u32..900, prop_oneof![1_u32..4, 1_u32..300]);
     let sharing = (0_u64..6, 0_u64..60);
     let turn = (prop::option::weighted(0.3, 0_usize..8), any::<bool>());
-    let one = (lengths, 0_u32..60, sharing, turn);
+    let one = (lengths, 0_u32..60, sharing, turn, -1_i32..2);
     let one = one.prop_map(
-        |((prompt, output), tick, (group, shared), (back, continues))| Asked {
+        |((prompt, output), tick, (group, shared), (back, continues), priority)| Asked {
             prompt,
             output,
             tick,
@@ -102,6 +129,7 @@ fn requests() -> impl Strategy<Value = Vec<Request>> {
             shared,
             back,
             continues,
+            priority,
         },
     );
     prop::collection::vec(one, 1..60).prop_map(|asked| {

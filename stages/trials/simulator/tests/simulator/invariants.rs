@@ -253,6 +253,7 @@ fn next_turn_waits_for_the_one_before_and_finds_its_blocks() {
         start_s: 0.7,
         after: Some(0),
         continues: true,
+        priority: 0,
         block_ids: ids,
         ..request(0.0, 320, 10)
     };
@@ -276,6 +277,7 @@ fn time_limit_retries_and_then_gives_up() {
         Request {
             after: Some(0),
             continues: true,
+            priority: 0,
             ..request(0.1, 10, 10)
         },
     ];
@@ -373,7 +375,7 @@ fn knob_that_is_not_modelled_is_refused() {
     let refused = |knob: &str| serde_json::from_str::<EngineConfig>(knob).is_err();
     assert!(refused(r#"{ "decode_context_parallel_size": 2 }"#));
     // Acts between the engines of a data-parallel server only (`core.py`).
-    assert!(refused(r#"{ "prefill_schedule_interval": 4 }"#));
+    assert!(refused(r#"{ "preemption_mode": 4 }"#));
     assert!(!refused(
         r#"{ "max_num_seqs": 64, "kv_cache_dtype": "fp8", "quantization": "fp8" }"#
     ));

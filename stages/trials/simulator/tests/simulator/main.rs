@@ -4,6 +4,7 @@
 mod counterfactual;
 mod invariants;
 mod pipeline;
+mod policies;
 mod sglang;
 mod speculation;
 
@@ -23,6 +24,7 @@ fn request(start_s: f64, prompt: u32, output: u32) -> Request {
         start_s,
         after: None,
         continues: false,
+        priority: 0,
         prompt_tokens: prompt,
         output_tokens: output,
         block_ids: Vec::new(),
