@@ -2,7 +2,7 @@ use crate::row::table;
 
 table! {
     /// One row per term of the step time: what a real run says its seconds are to be multiplied with. No rows: nothing was calibrated.
-    table "calibration" version 1 key [term];
+    table "calibration" version 2 key [term];
     pub struct CalibrationRow {
         /// What the time of an engine step is spent on.
         pub term: String,
@@ -18,8 +18,10 @@ table! {
         pub identified: bool,
         /// Covariance of the logarithm with that of each term, in the order of the rows.
         pub log_covariance: Vec<f64>,
-        /// Requests that it was calibrated on: the first ones of the run. The same in every row, as are the next three.
+        /// Requests that it was calibrated on: the first ones of the run. The same in every row, as are the next four.
         pub n: u64,
+        /// What it was calibrated on: `steps`, the times of engine steps that the times of tokens tell, or `requests`, the latencies of requests.
+        pub method: String,
         /// Standard deviation of log(measured / simulated) of one request's TTFT that remains.
         pub ttft_log_sd: f64,
         /// The same of TPOT.

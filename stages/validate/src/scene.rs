@@ -25,6 +25,19 @@ pub(crate) struct Scene {
     pub(crate) clock: Clock,
     pub(crate) requests: Vec<Request>,
     pub(crate) measured: Vec<Latencies>,
+    /// Tokens of each request, where the run has their times; else empty.
+    pub(crate) streams: Vec<Stream>,
+}
+
+/// The tokens of one request as they came, one by one.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stream {
+    /// When it was sent, seconds.
+    pub(crate) sent_s: f64,
+    /// When each token came, seconds.
+    pub(crate) tokens_s: Vec<f64>,
+    /// Prompt tokens that were cached.
+    pub(crate) cached: u32,
 }
 
 /// What every simulation depends on besides its inputs.

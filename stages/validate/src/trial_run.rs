@@ -6,7 +6,7 @@ use sbt_schemas::{RequestRow, RequestStatus, WorkloadRow};
 use sbt_trials::{SimulatedMachine, simulator_requests};
 
 use crate::latencies::Latencies;
-use crate::scene::{Clock, Scene};
+use crate::scene::{Clock, Scene, Stream};
 
 /// Why table `requests` cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -45,6 +45,7 @@ pub(crate) fn scene(
     }
     let by_number: BTreeMap<u64, &RequestRow> = of_draw.map(|row| (row.request_id, row)).collect();
     let mut measured = Vec::with_capacity(requests.len());
+    let mut streams = Vec::with_capacity(requests.len());
     for (number, request) in requests.iter_mut().enumerate() {
         let failed = |how: String| TrialRunError::Request {
             request: number,
@@ -56,8 +57,13 @@ pub(crate) fn scene(
             latencies(row).ok_or_else(|| failed(format!("ended with {}", row.status)))?;
         request.output_tokens = u32::try_from(row.output_tokens).unwrap_or(u32::MAX);
         measured.push(latencies);
+        streams.extend(stream(row));
+    }
+    if streams.len() < requests.len() {
+        streams.clear();
     }
     Ok(Scene {
+        streams,
         title: format!(
             "{} on {} x {}",
             machine.model.name, machine.gpus, machine.gpu.name
@@ -66,6 +72,25 @@ pub(crate) fn scene(
         clock: Clock::Client,
         requests,
         measured,
+    })
+}
+
+/// None: its tokens did not come one by one, or some of their steps were for nothing.
+fn stream(row: &RequestRow) -> Option<Stream> {
+    let gaps = row.output_tokens.checked_sub(1)?;
+    if row.itl_s.len() as u64 != gaps || !row.icl_s.is_empty() || row.preemptions > Some(0) {
+        return None;
+    }
+    let mut at_s = row.first_token_s?;
+    let mut tokens_s = vec![at_s];
+    for gap in &row.itl_s {
+        at_s += gap;
+        tokens_s.push(at_s);
+    }
+    Some(Stream {
+        sent_s: row.sent_s?,
+        tokens_s,
+        cached: u32::try_from(row.cached_tokens.unwrap_or(0)).unwrap_or(u32::MAX),
     })
 }
 

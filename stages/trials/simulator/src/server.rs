@@ -87,6 +87,11 @@ impl Server {
         &self.memory
     }
 
+    /// How long its steps take.
+    pub(crate) fn step_time(&self) -> &StepTime {
+        &self.step_time
+    }
+
     /// Serves requests from an empty cache until the last one has ended.
     ///
     /// # Panics

@@ -5,7 +5,9 @@ mod matrix;
 mod params;
 mod posterior;
 mod prior;
+mod regression;
 mod stage;
+mod steps;
 #[cfg(test)]
 mod tests;
 

@@ -69,6 +69,12 @@ impl Params {
                 "cannot be combined with `run`, which names its own hardware",
             )),
             (true, Some(backend)) => {
+                if !backend.kernels.is_empty() {
+                    problems.push(ParamError::at(
+                        &["backend", "kernels"],
+                        "cannot be calibrated: the coefficients are those of the data sheet; leave it out",
+                    ));
+                }
                 let config = self.config();
                 if let Err(problem) = backend.machine(&config) {
                     problems.push(ParamError::at(&["backend"], problem));

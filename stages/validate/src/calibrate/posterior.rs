@@ -19,6 +19,27 @@ pub(crate) struct Posterior {
     /// Standard deviation of log(measured / simulated) of one request that remains, in the order
     /// of [`crate::latencies::Metric::ALL`].
     pub(crate) remains: [f64; 3],
+    pub(crate) method: Method,
+}
+
+/// What coefficients were calibrated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// Times of engine steps.
+    Steps,
+    /// Latencies of requests.
+    Requests,
+}
+
+impl Method {
+    const ALL: [Self; 2] = [Self::Steps, Self::Requests];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Steps => "steps",
+            Self::Requests => "requests",
+        }
+    }
 }
 
 impl Posterior {
@@ -62,6 +83,7 @@ impl Posterior {
                 identified: log_sd <= IDENTIFIED * prior_sd(term),
                 log_covariance: self.covariance[i].clone(),
                 n,
+                method: self.method.name().to_owned(),
                 ttft_log_sd: self.remains[0],
                 tpot_log_sd: self.remains[1],
                 e2e_log_sd: self.remains[2],
@@ -86,7 +108,9 @@ impl Posterior {
                 known.join(", ")
             ));
         }
+        let method = Method::ALL.into_iter().find(|m| m.name() == any.method);
         let posterior = Self {
+            method: method.ok_or_else(|| format!("unknown method `{}`", any.method))?,
             mean: rows.iter().map(|row| row.log_mean).collect(),
             covariance: rows.iter().map(|row| row.log_covariance.clone()).collect(),
             remains: [any.ttft_log_sd, any.tpot_log_sd, any.e2e_log_sd],

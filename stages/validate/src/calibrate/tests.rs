@@ -1,11 +1,12 @@
-use sbt_simulator::{EngineConfig, Gpu, Model, Request, StepSource, Term};
+use sbt_simulator::{Client, EngineConfig, Gpu, Model, Request, Served, Server, StepSource, Term};
 use sbt_trials::SimulatedMachine;
 
 use super::fit::fit;
-use super::posterior::{Posterior, source};
+use super::posterior::{Method, Posterior, source};
+use super::steps::reconstruct;
 use crate::interval::intervals;
 use crate::latencies::Metric;
-use crate::scene::{Clock, Scene};
+use crate::scene::{Clock, Scene, Stream};
 
 /// A run of a server whose true coefficients are known: requests of mixed lengths, 6 a second.
 fn run(truth: &StepSource) -> Scene {
@@ -33,9 +34,39 @@ fn run(truth: &StepSource) -> Scene {
         clock: Clock::Server,
         requests: (0..120).map(request).collect(),
         measured: Vec::new(),
+        streams: Vec::new(),
     };
     scene.measured = scene.simulate(truth).unwrap();
     scene
+}
+
+/// The same with the times of its tokens.
+fn streamed(truth: &StepSource) -> Scene {
+    let scene = run(truth);
+    let server = scene.machine.launch(truth).unwrap();
+    Scene {
+        streams: streams(&server, &scene.requests),
+        ..scene
+    }
+}
+
+fn streams(server: &Server, requests: &[Request]) -> Vec<Stream> {
+    let run = server.simulate(requests, &Client::default());
+    let served = run.requests.iter().enumerate();
+    let stream = |(index, served): (usize, &Served)| {
+        let mut at_s = served.first_token_s.unwrap();
+        let mut tokens_s = vec![at_s];
+        for gap in run.itl_s(index) {
+            at_s += gap;
+            tokens_s.push(at_s);
+        }
+        Stream {
+            sent_s: served.sent_s.unwrap(),
+            tokens_s,
+            cached: 0,
+        }
+    };
+    served.map(stream).collect()
 }
 
 /// Logarithms of coefficients, of the terms that are not 0.
@@ -82,6 +113,72 @@ fn thirty_requests_of_a_slower_server_predict_the_rest() {
         let error = error_of_mean(&scene, &posterior.source(), metric);
         assert!(error.abs() < most, "{metric:?}: {error}");
     }
+}
+
+/// Prompts of several steps, whose first chunks nobody sees, among them.
+#[test]
+fn steps_of_a_run_are_told_by_its_tokens() {
+    for asynchronous in [true, false] {
+        let mut scene = run(&slow());
+        scene.machine.config.async_scheduling = asynchronous;
+        scene.machine.config.max_num_batched_tokens = Some(512);
+        scene.machine.config.max_num_seqs = Some(64);
+        let server = scene.machine.launch(&slow()).unwrap();
+        let scene = Scene {
+            streams: streams(&server, &scene.requests),
+            ..scene
+        };
+        let steps = reconstruct(&scene, 30).unwrap();
+        let chunks = steps.mixed.iter().flat_map(|(_, step)| &step.chunks);
+        assert!(chunks.filter(|(computed, _)| *computed > 0).count() > 20);
+        let (pure, mixed) = (steps.pure.len(), steps.mixed.len());
+        assert!(pure > 50 && mixed > 200, "{pure} {mixed}");
+        let wrong = steps
+            .pure
+            .iter()
+            .chain(&steps.mixed)
+            .filter(|(seconds, step)| {
+                let error = server.step_s(step) / seconds - 1.0;
+                error.abs() > 1e-6
+            });
+        // A request that was sent just before a schedule had not arrived.
+        let wrong = wrong.count();
+        assert!(wrong <= 5, "{wrong} of {}", pure + mixed);
+    }
+}
+
+#[test]
+fn tokens_say_more_than_latencies() {
+    let scene = streamed(&slow());
+    let posterior = fit(&scene, 30).unwrap();
+    assert_eq!(posterior.method, Method::Steps);
+    let of_requests = fit(&run(&slow()), 30).unwrap();
+    assert_eq!(of_requests.method, Method::Requests);
+    for metric in [Metric::Ttft, Metric::Tpot, Metric::E2e] {
+        let error = error_of_mean(&scene, &posterior.source(), metric);
+        assert!(error.abs() < 0.002, "{metric:?}: {error}");
+    }
+    for (term, truth) in [
+        (Term::Linear, 0.12),
+        (Term::DecodeAttention, 0.2),
+        (Term::MixedAttention, 0.3),
+    ] {
+        let found = posterior.mean[term as usize];
+        assert!((found - truth).abs() < 0.01, "{term:?}: {found}");
+    }
+}
+
+#[test]
+fn run_without_steps_of_one_engine_is_fitted_by_its_latencies() {
+    let mut scene = streamed(&slow());
+    scene.machine.config.stream_interval = 4;
+    assert_eq!(reconstruct(&scene, 30), None);
+    let scene = streamed(&slow());
+    assert_eq!(
+        reconstruct(&scene, 0),
+        None,
+        "no request is to be looked at"
+    );
 }
 
 #[test]

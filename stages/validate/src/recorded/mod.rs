@@ -60,6 +60,7 @@ pub(crate) fn read(
         clock: Clock::Server,
         requests,
         measured: recorded.iter().map(Latencies::from).collect(),
+        streams: Vec::new(),
     })
 }
 
