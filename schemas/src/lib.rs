@@ -10,6 +10,7 @@ mod calibration;
 mod candidates;
 mod counterfactual;
 mod fidelity;
+mod intervals;
 mod plan;
 mod points;
 mod predictions;
@@ -32,6 +33,7 @@ pub use calibration::CalibrationRow;
 pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
+pub use intervals::IntervalRow;
 pub use plan::PlanRow;
 pub use points::PointRow;
 pub use predictions::PredictionRow;
@@ -69,6 +71,7 @@ pub const TABLES: &[&TableSpec] = &[
     &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,
     &PredictionRow::TABLE,
+    &IntervalRow::TABLE,
     &CalibrationRow::TABLE,
     &PointRow::TABLE,
     &VerdictRow::TABLE,

@@ -1,15 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sbt_engine::{
-    FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
+    Digest, FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind,
+    parse_params,
 };
 use sbt_schemas::{
-    AttributionRow, CandidateRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow,
+    AttributionRow, CandidateRow, IntervalRow, RequestRow, Row, TelemetryRow, TrialRow, WorkloadRow,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::intervals::intervals;
+use crate::step_source::calibration;
 use crate::{
     Backend, Config, Goals, Judge, Protocol, Trial, TrialRunner, TrialSpec, aggregate, attribute,
     backend_files, calibration_input,
@@ -39,6 +42,11 @@ struct Params {
     /// Factor on the arrival rate.
     #[serde(default = "unscaled")]
     rate_scale: f64,
+    /// Draws of the coefficients of a wired `calibration`, from each of which every trial is
+    /// simulated again: table `intervals` tells between which bounds the metrics then lie. 0:
+    /// none.
+    #[serde(default)]
+    posterior_draws: u64,
 }
 
 fn first_draw() -> Vec<u64> {
@@ -59,7 +67,7 @@ impl StageKind for TrialsKind {
     }
 
     fn revision(&self) -> u32 {
-        3
+        4
     }
 
     fn params(&self) -> schemars::Schema {
@@ -121,6 +129,10 @@ impl Params {
             let message = format!("is {}, expected a number above 0", self.rate_scale);
             problems.push(ParamError::at(&["rate_scale"], message));
         }
+        if self.posterior_draws > 0 && self.backend.is_real() {
+            let message = "needs the simulator, whose coefficients a calibration leaves open";
+            problems.push(ParamError::at(&["posterior_draws"], message));
+        }
         problems
     }
 }
@@ -148,6 +160,7 @@ impl Stage for Trials {
             Output::table(&TelemetryRow::TABLE),
             Output::table(&CandidateRow::TABLE),
             Output::table(&AttributionRow::TABLE),
+            Output::table(&IntervalRow::TABLE),
         ]
     }
 
@@ -174,6 +187,7 @@ impl Stage for Trials {
             configs,
             draws,
             rate_scale,
+            posterior_draws,
         } = &self.params;
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let specs = configs.iter().flat_map(|config| {
@@ -186,8 +200,32 @@ impl Stage for Trials {
         });
         let specs: Vec<TrialSpec> = specs.collect();
         let runner = TrialRunner::new(ctx, backend, protocol, &workload)?;
-        let trials = runner.expecting(specs.len() as u64).run(&specs)?;
-        write(ctx, &trials, draws.len())
+        let calibration = if *posterior_draws > 0 {
+            calibration(ctx)?
+        } else {
+            Vec::new()
+        };
+        let rounds = if calibration.is_empty() {
+            1
+        } else {
+            1 + posterior_draws
+        };
+        let mut runner = runner.expecting(specs.len() as u64 * rounds);
+        let trials = runner.run(&specs)?;
+        write(ctx, &trials, draws.len())?;
+        let drawn = (
+            *posterior_draws,
+            Digest::of_value("posterior", &json!(posterior_draws)).seed(),
+        );
+        let intervals = intervals(
+            &mut runner,
+            &calibration,
+            drawn,
+            &specs,
+            &trials,
+            draws.len(),
+        )?;
+        ctx.write_rows(IntervalRow::TABLE.name, &intervals)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
-use sbt_simulator::Factor;
+use sbt_simulator::{Coefficients, Factor};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -155,6 +155,14 @@ impl<'a> TrialRunner<'a> {
             }
             Backend::Server(launched) => identity::of_launched(launched),
             Backend::Endpoint(endpoint) => identity::of_endpoint(endpoint),
+        }
+    }
+
+    /// Goes on with other coefficients of the simulator's step times; a real server has none.
+    pub(crate) fn take_coefficients(&mut self, coefficients: Coefficients) {
+        match &mut self.bench {
+            Bench::Simulated(simulated) => simulated.take_coefficients(coefficients),
+            Bench::Measured(_) => {}
         }
     }
 

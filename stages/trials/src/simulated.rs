@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
-    Client, EngineConfig, Factor, Gpu, LaunchFailure, Memory, Model, Request, Run, Served, Server,
-    StepSource,
+    Client, Coefficients, EngineConfig, Factor, Gpu, LaunchFailure, Memory, Model, Request, Run,
+    Served, Server, StepSource,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::draw::{Draw, tokens};
 use crate::metrics::Metrics;
 use crate::request_row::{event_gaps, phases, token_gaps, unsent};
 use crate::steady::overload;
+use crate::step_source::digest;
 use crate::trial_row::{EngineSizes, Execution, Identity, ServerState, trial_row};
 use crate::{ClientLimits, Config, Knob, Protocol, ServerSpec, SimulatorBackend, Trial, TrialSpec};
 
@@ -123,6 +124,12 @@ impl Simulated {
     /// With step times from measured kernels, or calibrated.
     pub(crate) fn with_steps(self, steps: (StepSource, Option<Digest>)) -> Self {
         Self { steps, ..self }
+    }
+
+    /// With other coefficients of the same step times.
+    pub(crate) fn take_coefficients(&mut self, coefficients: Coefficients) {
+        self.steps.0.coefficients = coefficients;
+        self.steps.1 = digest(&self.steps.0);
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.

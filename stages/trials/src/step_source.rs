@@ -45,11 +45,24 @@ pub(crate) fn step_source(
         let tables = kernel_tables(ctx.file(KERNELS)?).map_err(StageError::user)?;
         source.kernels = Some(Arc::new(tables));
     }
-    let calibration: Option<Vec<CalibrationRow>> = ctx.rows_if_wired(CALIBRATION)?;
-    source.coefficients = coefficients(&calibration.unwrap_or_default())?;
-    let digest = (source != StepSource::default())
-        .then(|| Digest::of_value("steps", &json!(format!("{source:?}"))));
+    source.coefficients = coefficients(&calibration(ctx)?)?;
+    let digest = digest(&source);
     Ok((source, digest))
+}
+
+/// None for the data sheet.
+pub(crate) fn digest(source: &StepSource) -> Option<Digest> {
+    (source != &StepSource::default())
+        .then(|| Digest::of_value("steps", &json!(format!("{source:?}"))))
+}
+
+/// Rows of the input `calibration`; none when it is not wired, or nothing was calibrated.
+///
+/// # Errors
+/// When they cannot be read.
+pub(crate) fn calibration(ctx: &StageContext) -> Result<Vec<CalibrationRow>, StageError> {
+    let rows: Option<Vec<CalibrationRow>> = ctx.rows_if_wired(CALIBRATION)?;
+    Ok(rows.unwrap_or_default())
 }
 
 fn coefficients(rows: &[CalibrationRow]) -> Result<Coefficients, StageError> {

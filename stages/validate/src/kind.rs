@@ -122,7 +122,7 @@ impl StageKind for ValidateKind {
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     /// One alternative for each mode, with its `mode`.

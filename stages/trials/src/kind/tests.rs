@@ -1,5 +1,8 @@
 use sbt_engine::{ParamError, StageContext, StageKind, Table};
-use sbt_schemas::{AttributionRow, CandidateRow, RequestRow, TrialRow};
+use sbt_schemas::{
+    AttributionRow, CalibrationRow, CandidateRow, IntervalRow, RequestRow, TrialRow,
+};
+use sbt_simulator::Term;
 use serde_json::{Value, json};
 
 use super::TrialsKind;
@@ -48,6 +51,69 @@ fn example_runs_and_writes_every_table() {
             .len(),
         20
     );
+}
+
+/// What was calibrated, each coefficient as sure as the others.
+fn calibration(log_sd: f64) -> Vec<CalibrationRow> {
+    let row = |(at, term): (usize, Term)| CalibrationRow {
+        term: term.name().to_owned(),
+        coefficient: 1.0,
+        log_mean: 0.0,
+        log_sd,
+        prior_log_sd: 0.5,
+        identified: true,
+        log_covariance: (0..Term::ALL.len())
+            .map(|other| if other == at { log_sd * log_sd } else { 0.0 })
+            .collect(),
+        n: 30,
+        method: "steps".to_owned(),
+        ttft_log_sd: 0.02,
+        tpot_log_sd: 0.02,
+        e2e_log_sd: 0.02,
+    };
+    Term::ALL.into_iter().enumerate().map(row).collect()
+}
+
+#[test]
+fn intervals_are_as_wide_as_the_calibration_is_unsure() {
+    let width = |log_sd: f64| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ctx = StageContext::for_test(dir.path());
+        let workload = Table::from_rows(&workload(2, 60)).unwrap();
+        ctx.tables.insert("workload".to_owned(), workload);
+        let calibration = Table::from_rows(&calibration(log_sd)).unwrap();
+        ctx.tables.insert("calibration".to_owned(), calibration);
+        let mut with = example();
+        with["posterior_draws"] = json!(20);
+        TrialsKind.plan(&with).unwrap().run(&ctx).unwrap();
+        let rows: Vec<IntervalRow> = ctx.written_rows("intervals").unwrap();
+        let tpot = rows.iter().find(|row| row.metric == "tpot_mean_s").unwrap();
+        assert_eq!((tpot.posterior_draws, tpot.trials), (20, 40));
+        let (lo, hi) = (tpot.lo.unwrap(), tpot.hi.unwrap());
+        assert!(lo <= hi && lo <= 1.1 * tpot.predicted.unwrap());
+        (hi / lo).ln()
+    };
+    let (sure, unsure) = (width(1e-6), width(0.2));
+    // Two draws of the workload differ a little under the same coefficients.
+    assert!(
+        sure < 0.1 && unsure > 2.0 * sure.max(0.05),
+        "{sure} {unsure}"
+    );
+}
+
+#[test]
+fn no_interval_is_told_without_a_calibration_or_of_a_real_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ctx = StageContext::for_test(dir.path());
+    let table = Table::from_rows(&workload(2, 60)).unwrap();
+    ctx.tables.insert("workload".to_owned(), table);
+    let mut with = example();
+    with["posterior_draws"] = json!(20);
+    TrialsKind.plan(&with).unwrap().run(&ctx).unwrap();
+    assert_eq!(ctx.written_rows::<IntervalRow>("intervals").unwrap(), []);
+    with["backend"] = json!({ "kind": "endpoint", "url": "http://localhost:1", "model": "m" });
+    let errors = plan_errors(&with);
+    assert!(errors.iter().any(|(path, _)| path == "posterior_draws"));
 }
 
 #[test]

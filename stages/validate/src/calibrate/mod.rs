@@ -1,7 +1,6 @@
 //! Mode `calibrate`: what a real run says of the step times.
 
 mod fit;
-mod matrix;
 mod params;
 mod posterior;
 mod prior;

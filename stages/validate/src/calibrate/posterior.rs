@@ -1,10 +1,7 @@
-use rand::SeedableRng;
-use rand::rngs::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
 use sbt_schemas::CalibrationRow;
-use sbt_simulator::{StepSource, Term, Terms};
+use sbt_simulator::{Coefficients, StepSource, Term};
+use sbt_trials::{coefficients, posterior_draws};
 
-use super::matrix::Cholesky;
 use super::prior::prior_sd;
 
 /// Share of the prior's standard deviation up to which a coefficient counts as identified.
@@ -50,24 +47,10 @@ impl Posterior {
 
     /// Step times under draws of the coefficients.
     pub(crate) fn draws(&self, n: usize, seed: u64) -> Vec<StepSource> {
-        let Some(spread) = Cholesky::of(&self.covariance) else {
-            return Vec::new();
-        };
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let draws = (0..n).map(|_| {
-            let z: Vec<f64> = (0..self.mean.len())
-                .map(|_| StandardNormal.sample(&mut rng))
-                .collect();
-            let moved = spread.times(&z);
-            let logs: Vec<f64> = self
-                .mean
-                .iter()
-                .zip(moved)
-                .map(|(mean, by)| mean + by)
-                .collect();
-            source(&logs)
-        });
-        draws.collect()
+        posterior_draws(&self.mean, &self.covariance, n, seed)
+            .into_iter()
+            .map(of_coefficients)
+            .collect()
     }
 
     /// As a table.
@@ -124,10 +107,10 @@ impl Posterior {
 
 /// Step times of the data sheet under logarithms of the coefficients.
 pub(crate) fn source(logs: &[f64]) -> StepSource {
-    let mut coefficients = Terms::all(1.0);
-    for (term, log) in Term::ALL.into_iter().zip(logs) {
-        coefficients[term] = log.exp();
-    }
+    of_coefficients(coefficients(logs))
+}
+
+fn of_coefficients(coefficients: Coefficients) -> StepSource {
     StepSource {
         coefficients,
         kernels: None,

@@ -1,8 +1,8 @@
 //! Regression on logarithms of the coefficients, with a prior and with outliers.
 
 use sbt_simulator::Term;
+use sbt_trials::Cholesky;
 
-use super::matrix::Cholesky;
 use super::prior::prior_sd;
 use crate::scene::SceneError;
 

@@ -148,10 +148,11 @@ impl StepTime {
         let tokens = |load: &Load| load.tokens.max(1);
         let largest = loads.iter().map(tokens).max().unwrap_or(1);
         // With a CUDA graph every engine runs the size of the largest batch.
-        let padded = self.graphs.padded(largest);
+        let decode = loads.iter().all(Load::pure_decode);
+        let padded = self.graphs.padded(largest, decode);
         let run = |load: &Load| f64::from(padded.unwrap_or(tokens(load)));
         let everywhere = loads.iter().map(run).sum();
-        let full_graph = padded.is_some() && loads.iter().all(Load::pure_decode);
+        let full_graph = padded.is_some() && decode;
         let seconds = loads.iter().map(|load| {
             let width = Width {
                 tokens: run(load),
@@ -197,7 +198,7 @@ impl StepTime {
     }
 
     fn width(&self, load: &Load) -> Width {
-        let padded = self.graphs.padded(load.tokens);
+        let padded = self.graphs.padded(load.tokens, load.pure_decode());
         let tokens = f64::from(padded.unwrap_or(load.tokens));
         Width {
             tokens,

@@ -1,10 +1,11 @@
 /// A symmetric positive definite matrix, as its Cholesky factor L with L Lᵀ = A.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Cholesky(Vec<Vec<f64>>);
+pub struct Cholesky(Vec<Vec<f64>>);
 
 impl Cholesky {
     /// None: the matrix is not positive definite.
-    pub(crate) fn of(matrix: &[Vec<f64>]) -> Option<Self> {
+    #[must_use]
+    pub fn of(matrix: &[Vec<f64>]) -> Option<Self> {
         let n = matrix.len();
         let mut factor = vec![vec![0.0; n]; n];
         for i in 0..n {
@@ -25,7 +26,8 @@ impl Cholesky {
     }
 
     /// x with A x = b.
-    pub(crate) fn solve(&self, b: &[f64]) -> Vec<f64> {
+    #[must_use]
+    pub fn solve(&self, b: &[f64]) -> Vec<f64> {
         let Self(factor) = self;
         let n = factor.len();
         let mut x = b.to_vec();
@@ -41,7 +43,8 @@ impl Cholesky {
     }
 
     /// The inverse of A.
-    pub(crate) fn inverse(&self) -> Vec<Vec<f64>> {
+    #[must_use]
+    pub fn inverse(&self) -> Vec<Vec<f64>> {
         let n = self.0.len();
         let unit = |i: usize| {
             (0..n)
@@ -52,7 +55,8 @@ impl Cholesky {
     }
 
     /// L z: of independent standard normal numbers a draw with covariance A.
-    pub(crate) fn times(&self, z: &[f64]) -> Vec<f64> {
+    #[must_use]
+    pub fn times(&self, z: &[f64]) -> Vec<f64> {
         let rows = self.0.iter();
         rows.map(|row| row.iter().zip(z).map(|(a, b)| a * b).sum())
             .collect()
