@@ -41,8 +41,11 @@ pub fn posterior_draws(
     draws.collect()
 }
 
-/// Draws of what table `calibration` says.
+/// Draws of what table `calibration` says; none when nothing was calibrated.
 pub(crate) fn draws_of(rows: &[CalibrationRow], n: usize, seed: u64) -> Vec<Coefficients> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
     let mean: Vec<f64> = rows.iter().map(|row| row.log_mean).collect();
     let covariance: Vec<Vec<f64>> = rows.iter().map(|row| row.log_covariance.clone()).collect();
     posterior_draws(&mean, &covariance, n, seed)
