@@ -119,6 +119,7 @@ fn rate(argument: &str) -> Result<(Fault, f64), Failure> {
 fn engine(arguments: &ServeArgs) -> Result<Engine, Failure> {
     let simulator = SimulatorBackend {
         server: arguments.server.clone(),
+        version: String::new(),
         model: CatalogueEntry::Named(arguments.model.clone()),
         gpu: CatalogueEntry::Named(arguments.gpu.clone()),
         gpus: arguments.gpus,
