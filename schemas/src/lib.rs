@@ -17,6 +17,8 @@ mod quality;
 mod requests;
 mod row;
 mod stability;
+mod study_coverage;
+mod study_shrinkage;
 mod summary;
 mod table;
 mod telemetry;
@@ -39,6 +41,8 @@ pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
+pub use study_coverage::StudyCoverageRow;
+pub use study_shrinkage::StudyShrinkageRow;
 pub use summary::{
     Effect, Estimate, FidelitySummary, Latency, Measurement, PlanSummary, Recommendation,
     SamplerSummary, Summary,
@@ -65,6 +69,8 @@ pub const TABLES: &[&TableSpec] = &[
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
     &PlanRow::TABLE,
+    &StudyCoverageRow::TABLE,
+    &StudyShrinkageRow::TABLE,
     &AttributionRow::TABLE,
     &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,

@@ -1,8 +1,14 @@
+use std::sync::LazyLock;
+
+use statrs::distribution::{ContinuousCDF, Normal};
+
 use crate::LEVEL;
 use crate::student::student_quantile;
 
 /// Pairs from which Wilcoxon's test can reach 0.05, and its interval has finite 95 % bounds.
 const LEAST_PAIRS: usize = 6;
+/// Pairs up to which the distribution of rank sums is exact; beyond it is taken as normal.
+const MOST_EXACT: usize = 60;
 /// Logs of ratios closer than this are no difference: the last digits of a division.
 const NOTHING: f64 = 1e-12;
 
@@ -38,7 +44,9 @@ impl Paired {
 /// they are Student's on the log scale.
 #[must_use]
 pub fn paired(pairs: impl IntoIterator<Item = (f64, f64)>) -> Option<Paired> {
-    let ratios = pairs.into_iter().map(|(before, after)| (after / before).ln());
+    let ratios = pairs
+        .into_iter()
+        .map(|(before, after)| (after / before).ln());
     let logs: Vec<f64> = ratios.filter(|ratio| ratio.is_finite()).collect();
     let n = logs.len();
     let walsh = walsh_averages(&logs);
@@ -67,10 +75,9 @@ fn walsh_averages(values: &[f64]) -> Vec<f64> {
 }
 
 fn wilcoxon_bounds(walsh: &[f64], n: usize) -> Option<(f64, f64)> {
-    let below = cumulative(n);
     // Most rank sums on either side with at most half of what the level leaves.
-    let outside = below.iter().take_while(|p| **p <= (1.0 - LEVEL) / 2.0);
-    let outside = outside.count().checked_sub(1)?;
+    let outside = (0..walsh.len()).take_while(|w| below(n, *w) <= (1.0 - LEVEL) / 2.0);
+    let outside = outside.last()?;
     Some((
         *walsh.get(outside)?,
         *walsh.get(walsh.len().checked_sub(outside + 1)?)?,
@@ -78,6 +85,20 @@ fn wilcoxon_bounds(walsh: &[f64], n: usize) -> Option<(f64, f64)> {
 }
 
 /// P(rank sum <= w) of Wilcoxon's signed-rank statistic for n pairs without a change.
+fn below(n: usize, w: usize) -> f64 {
+    if n <= MOST_EXACT {
+        return EXACT[n].get(w).copied().unwrap_or(1.0);
+    }
+    let pairs = n as f64;
+    let mean = pairs * (pairs + 1.0) / 4.0;
+    let sd = (pairs * (pairs + 1.0) * (2.0 * pairs + 1.0) / 24.0).sqrt();
+    Normal::standard().cdf((w as f64 + 0.5 - mean) / sd)
+}
+
+/// For each number of pairs, what each rank sum has.
+static EXACT: LazyLock<Vec<Vec<f64>>> =
+    LazyLock::new(|| (0..=MOST_EXACT).map(cumulative).collect());
+
 fn cumulative(n: usize) -> Vec<f64> {
     let mut probability = vec![1.0];
     for rank in 1..=n {
@@ -113,8 +134,7 @@ fn signed_rank_p(logs: &[f64]) -> f64 {
         of_sign.map(|v| rank(*v)).sum()
     };
     let least = sum(1.0).min(sum(-1.0)).ceil() as usize;
-    let below = cumulative(changed.len());
-    (2.0 * below[least.min(below.len() - 1)]).min(1.0)
+    (2.0 * below(changed.len(), least)).min(1.0)
 }
 
 fn student_bounds(logs: &[f64]) -> Option<(f64, f64)> {
@@ -149,15 +169,25 @@ mod tests {
     #[test]
     fn rank_sums_have_the_table_s_critical_values() {
         // Hollander, Wolfe and Chicken, table A.4: P(T <= 8) for n = 10 is 0.024.
-        let below = cumulative(10);
-        assert!((below[8] - 0.024_4).abs() < 1e-3 && (below[9] - 0.032_2).abs() < 1e-3);
-        assert!((below[55] - 1.0).abs() < 1e-12);
+        assert!((below(10, 8) - 0.024_4).abs() < 1e-3 && (below(10, 9) - 0.032_2).abs() < 1e-3);
+        assert!((below(10, 55) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn normal_rank_sums_follow_the_exact_ones() {
+        let exact = cumulative(MOST_EXACT + 1);
+        for w in [500, 700, 945, 1100] {
+            assert!((below(MOST_EXACT + 1, w) - exact[w]).abs() < 1e-3, "{w}");
+        }
     }
 
     #[test]
     fn equal_values_are_no_difference_larger_than_nothing() {
         let same = against_one(&[1.0; 8]);
-        assert_eq!((same.change, same.p, same.no_larger_than()), (0.0, 1.0, Some(0.0)));
+        assert_eq!(
+            (same.change, same.p, same.no_larger_than()),
+            (0.0, 1.0, Some(0.0))
+        );
         assert_eq!(paired([(0.0, 1.0), (1.0, f64::NAN)]), None);
     }
 

@@ -28,7 +28,11 @@ impl Iterator for Resamples {
     fn next(&mut self) -> Option<Vec<usize>> {
         self.left = self.left.checked_sub(1)?;
         let (generator, draws) = (&mut self.generator, self.draws);
-        Some((0..draws).map(|_| generator.random_range(0..draws)).collect())
+        Some(
+            (0..draws)
+                .map(|_| generator.random_range(0..draws))
+                .collect(),
+        )
     }
 }
 

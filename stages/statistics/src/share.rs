@@ -53,7 +53,10 @@ mod tests {
     fn no_hit_among_59_leaves_at_most_5_percent() {
         // The rule of three: 1 - 0.05^(1/n).
         let bound = upper_share(0.0, 59.0).unwrap();
-        assert!((bound - (1.0 - 0.05_f64.powf(1.0 / 59.0))).abs() < 1e-6, "{bound}");
+        assert!(
+            (bound - (1.0 - 0.05_f64.powf(1.0 / 59.0))).abs() < 1e-6,
+            "{bound}"
+        );
         assert!(upper_share(2.0, 59.0).unwrap() > bound);
         assert_eq!(upper_share(0.0, 0.0), None);
     }

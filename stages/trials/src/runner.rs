@@ -26,7 +26,8 @@ pub struct TrialSpec {
     pub draw: u64,
     /// Factor on the arrival rate.
     pub rate_scale: f64,
-    /// Whether the caller needs [`Trial::requests`].
+    /// Whether the caller needs [`Trial::requests`]. Only then has the row of a simulated trial
+    /// intervals: they take as long as a good part of it.
     pub keep_requests: bool,
 }
 
@@ -216,6 +217,28 @@ impl<'a> TrialRunner<'a> {
         })
     }
 
+    /// Simulates trials in parallel and hands each, with its requests, to `read`; nothing is
+    /// remembered. For studies whose trials are many, and cost less than their place on the disk.
+    ///
+    /// # Errors
+    /// On a real server, or when the run is being stopped.
+    pub fn simulate<R: Send>(
+        &self,
+        specs: &[TrialSpec],
+        read: impl Fn(Trial) -> R + Sync,
+    ) -> Result<Vec<R>, StageError> {
+        let Bench::Simulated(simulated) = &self.bench else {
+            return Err(StageError::user("a real server cannot be simulated"));
+        };
+        self.in_parallel(specs, |spec| {
+            self.ctx.check_cancelled()?;
+            let (key, draw) = (self.key(spec)?, self.draw(spec)?);
+            let trial = simulated.trial(key, spec, draw, &self.protocol)?;
+            self.note_progress();
+            Ok(read(trial))
+        })
+    }
+
     /// Does jobs on as many threads as the context allows; results in the order of the jobs.
     fn in_parallel<J: Sync, R: Send>(
         &self,
@@ -377,8 +400,9 @@ impl<'a> TrialRunner<'a> {
             "draw": spec.draw,
             "rate_scale": spec.rate_scale,
             "protocol": self.protocol,
+            "bounds": spec.keep_requests || matches!(self.bench, Bench::Measured(_)),
         });
-        Ok(Digest::of_value("sbt-trial-v1", &value))
+        Ok(Digest::of_value("sbt-trial-v2", &value))
     }
 }
 

@@ -291,7 +291,8 @@ impl Simulated {
         });
         let requests: Vec<RequestRow> = requests.collect();
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
-        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let slo = &protocol.slo;
+        let metrics = Metrics::of(&requests, slo, last_arrival_s, spec.keep_requests);
         let measured: Vec<&RequestRow> = requests
             .iter()
             .filter(|r| r.phase == Phase::Measure)

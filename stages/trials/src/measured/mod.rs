@@ -136,7 +136,7 @@ impl<'a> Measured<'a> {
     ) -> Result<Trial, StageError> {
         let requests = request_rows(&identity, draw, protocol, &measured);
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
-        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s, true);
         let death = self.machine.death();
         if let (Backend::Endpoint(endpoint), 0) = (&self.backend, metrics.n_ok) {
             return Err(nothing_succeeded(&endpoint.url, &requests));
