@@ -168,11 +168,15 @@ mod tests {
             sd: None,
             lo: Some(1.9),
             hi: Some(2.1),
+            unbounded: None,
             n_seeds: 5,
             search_value: None,
             delta: Some(delta),
             delta_lo: Some(lo),
             delta_hi: Some(hi),
+            p: None,
+            p_adjusted: None,
+            no_larger_than: None,
             provenance: Provenance::Simulated,
         }
     }

@@ -11,7 +11,7 @@ mod share;
 mod student;
 
 pub use holm::holm;
-pub use mean::{Mean, NoBounds, mean, positive_mean};
+pub use mean::{Mean, NoBounds, lower_bound, mean, positive_mean};
 pub use paired::{Paired, paired};
 pub use resample::Resamples;
 pub use share::{upper_share, wilson};

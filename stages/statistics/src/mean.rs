@@ -77,6 +77,14 @@ pub fn mean(values: &[f64]) -> Option<Mean> {
     })
 }
 
+/// One-sided 95 % lower bound of the mean of independent values (Student); none for fewer than two.
+#[must_use]
+pub fn lower_bound(values: &[f64]) -> Option<f64> {
+    let (mean, variance) = moments(values)?;
+    let t = student_quantile(values.len() - 1, LEVEL)?;
+    Some(mean - t * (variance / values.len() as f64).sqrt())
+}
+
 /// Mean of independent positive values whose spread grows with them, as that of latencies does:
 /// skewed to the right near saturation, where Student's interval ends too low. Cox's interval of a
 /// lognormal mean with Student's quantile (Olsson 2005, "Confidence intervals for the mean of a

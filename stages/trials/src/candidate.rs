@@ -60,6 +60,8 @@ pub fn aggregate(sampler: &str, evaluation: u64, trials: &[&TrialRow]) -> Candid
         rank: 0,
         on_front: false,
         hypervolume_share: None,
+        p_feasible: None,
+        p_on_front: None,
         recommended: None,
         why: None,
     }

@@ -176,6 +176,8 @@ pub(crate) struct ComparisonView {
     pub(crate) goodput: String,
     pub(crate) cost: String,
     pub(crate) quality: String,
+    pub(crate) p_feasible: String,
+    pub(crate) p_on_front: String,
     pub(crate) state: String,
 }
 
@@ -202,9 +204,15 @@ pub(crate) fn comparison(inputs: &Inputs) -> Vec<ComparisonView> {
         quality: row
             .quality
             .map_or(NOTHING.to_owned(), |v| format!("{v:.4}")),
+        p_feasible: probability(row.p_feasible),
+        p_on_front: probability(row.p_on_front),
         state: state(row),
     });
     views.collect()
+}
+
+fn probability(p: Option<f64>) -> String {
+    p.map_or(NOTHING.to_owned(), |p| format!("{:.0} %", p * 100.0))
 }
 
 fn state(row: &CandidateRow) -> String {
@@ -254,7 +262,10 @@ pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
         name: row.config_name.clone(),
         metric: row.metric.clone(),
         mean: format::metric(&row.metric, row.mean),
-        interval: format::interval(&row.metric, row.lo, row.hi),
+        interval: match &row.unbounded {
+            Some(why) => why.clone(),
+            None => format::interval(&row.metric, row.lo, row.hi),
+        },
         search: format::maybe(&row.metric, row.search_value),
         shrinkage: row
             .search_value
