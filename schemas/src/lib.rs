@@ -34,7 +34,7 @@ pub use calibration::CalibrationRow;
 pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
-pub use plan::PlanRow;
+pub use plan::{PlanRow, PlanSensitivityRow, RateCurveRow};
 pub use points::PointRow;
 pub use predictions::PredictionRow;
 pub use quality::QualityRow;
@@ -69,6 +69,8 @@ pub const TABLES: &[&TableSpec] = &[
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
     &PlanRow::TABLE,
+    &PlanSensitivityRow::TABLE,
+    &RateCurveRow::TABLE,
     &StudyCoverageRow::TABLE,
     &StudyShrinkageRow::TABLE,
     &AttributionRow::TABLE,

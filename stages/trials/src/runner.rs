@@ -143,6 +143,23 @@ impl<'a> TrialRunner<'a> {
         self
     }
 
+    /// A runner for `replicas` servers of each configuration, the shortest queue of which takes the
+    /// next request, with a client of as many places. None where that cannot be simulated: on a
+    /// real server, or for a model with experts.
+    #[must_use]
+    pub fn replicated(self, replicas: u64) -> Option<Self> {
+        let Bench::Simulated(simulated) = self.bench else {
+            return None;
+        };
+        let mut protocol = self.protocol;
+        protocol.client.max_in_flight = protocol.client.max_in_flight.map(|n| n * replicas);
+        Some(Self {
+            bench: Bench::Simulated(Box::new(simulated.replicated(replicas)?)),
+            protocol,
+            ..self
+        })
+    }
+
     /// What the results of a backend depend on beside parameters and tables: versions, and
     /// digests of data. For [`sbt_engine::Stage::identity`].
     #[must_use]

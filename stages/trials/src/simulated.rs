@@ -23,6 +23,8 @@ pub(crate) struct Simulated {
     model: Model,
     gpu: Gpu,
     gpus: u64,
+    /// Servers alike behind one balancer, each on as many GPUs.
+    replicas: u64,
     usd_per_gpu_hour: Option<f64>,
     speculative_acceptance: Vec<f64>,
     /// What a configuration runs on, for keys.
@@ -106,6 +108,7 @@ impl Simulated {
             speculative_acceptance: backend.speculative_acceptance.clone(),
             usd_per_gpu_hour: backend.usd_per_gpu_hour.or(gpu.usd_per_hour),
             gpus: backend.gpus,
+            replicas: 1,
             server,
             model,
             gpu,
@@ -116,6 +119,13 @@ impl Simulated {
     /// With step times from measured kernels, or calibrated.
     pub(crate) fn with_steps(self, steps: (StepSource, Option<Digest>)) -> Self {
         Self { steps, ..self }
+    }
+
+    /// Several servers alike, the shortest queue of which takes the next request. None for a model
+    /// with experts: engines of one server share them and wait for one another, servers do not.
+    pub(crate) fn replicated(self, replicas: u64) -> Option<Self> {
+        let alone = self.model.experts.is_none();
+        alone.then_some(Self { replicas, ..self })
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.
@@ -151,6 +161,7 @@ impl Simulated {
         json!({
             "identity": self.identity,
             "gpus": self.gpus,
+            "replicas": self.replicas,
             "usd_per_gpu_hour": self.usd_per_gpu_hour,
             "config": self.server.effective(config).value(),
             "steps": self.steps.1,
@@ -214,11 +225,12 @@ impl Simulated {
         config
             .speculative_acceptance
             .clone_from(&self.speculative_acceptance);
+        config.data_parallel_size *= tokens(self.replicas);
         Server::launch(
             &config,
             &self.model,
             &self.gpu,
-            tokens(self.gpus),
+            tokens(self.gpus * self.replicas),
             &self.steps.0,
         )
         .map_err(|failure| {
@@ -317,7 +329,7 @@ impl Simulated {
     }
 
     fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
-        let gpus = self.server.replica_gpus(&spec.config);
+        let gpus = self.replicas * self.server.replica_gpus(&spec.config);
         let backend = format!(
             "simulator: {} {}, {} on {}",
             self.server.name, self.server.version, self.model.name, self.gpu.name
