@@ -57,44 +57,6 @@ pub(crate) fn broken(inputs: &Inputs) -> Vec<String> {
     lines.collect()
 }
 
-/// Capacity and cost of one configuration.
-#[derive(Debug, Serialize)]
-pub(crate) struct PlanView {
-    pub(crate) name: String,
-    pub(crate) slo: String,
-    pub(crate) max_rps: String,
-    pub(crate) limited_by: String,
-    pub(crate) peak_rps: String,
-    pub(crate) headroom: String,
-    pub(crate) replicas: String,
-    pub(crate) gpus: String,
-    pub(crate) month: String,
-    pub(crate) mtok: String,
-    pub(crate) trials: String,
-}
-
-pub(crate) fn plan(inputs: &Inputs) -> Vec<PlanView> {
-    let views = inputs.plan.iter().map(|row| PlanView {
-        name: row.config_name.clone(),
-        slo: row.slo.clone(),
-        max_rps: row.max_rps.map_or(NOTHING.to_owned(), format::digits),
-        limited_by: row
-            .limited_by
-            .clone()
-            .unwrap_or_else(|| "nothing within the rates tried".to_owned()),
-        peak_rps: format::digits(row.peak_rps),
-        headroom: format!("{:.0} %", row.headroom * 100.0),
-        replicas: row
-            .replicas
-            .map_or(NOTHING.to_owned(), |n| format!("{n} + {}", row.spares)),
-        gpus: row.gpus.map_or(NOTHING.to_owned(), format::count),
-        month: row.cost_usd_month.map_or(NOTHING.to_owned(), format::money),
-        mtok: format::maybe("cost_per_mtok", row.cost_per_mtok),
-        trials: format::count(row.n_trials),
-    });
-    views.collect()
-}
-
 /// Where the time goes, of one configuration and population.
 #[derive(Debug, Serialize)]
 pub(crate) struct TailView {
