@@ -91,13 +91,13 @@ table! {
         pub offered_rps: f64,
         /// Requests finished per second.
         pub rps: Option<f64>,
-        /// Time to first token: median, mean over the draws.
+        /// Time to first token: median, median over the draws.
         pub ttft_p50_s: Option<f64>,
-        /// Time to first token: 95th percentile, mean over the draws.
+        /// Time to first token: 95th percentile, median over the draws.
         pub ttft_p95_s: Option<f64>,
-        /// End-to-end latency: median, mean over the draws.
+        /// End-to-end latency: median, median over the draws.
         pub e2e_p50_s: Option<f64>,
-        /// End-to-end latency: 95th percentile, mean over the draws.
+        /// End-to-end latency: 95th percentile, median over the draws.
         pub e2e_p95_s: Option<f64>,
         /// Lower bound of the 95 % interval of `e2e_p95_s`.
         pub e2e_p95_lo_s: Option<f64>,

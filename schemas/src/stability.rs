@@ -11,13 +11,13 @@ table! {
         pub config_name: String,
         /// Column of table `trials`, or `quality`.
         pub metric: String,
-        /// Mean over the seeds.
-        pub mean: f64,
+        /// Median over the seeds; of a share, its mean.
+        pub value: f64,
         /// Standard deviation over the seeds; null for one seed.
         pub sd: Option<f64>,
-        /// Lower bound of the 95 % interval of the mean.
+        /// Lower bound of the 95 % interval of `value`: of the sign test from six seeds on, else the range of five, or Student's on the log scale; of a share, Student's.
         pub lo: Option<f64>,
-        /// Upper bound of the 95 % interval of the mean.
+        /// Upper bound of the 95 % interval of `value`.
         pub hi: Option<f64>,
         /// Why there are no bounds.
         pub unbounded: Option<String>,
@@ -27,7 +27,7 @@ table! {
         pub search_value: Option<f64>,
         /// Change against the baseline, paired by seed: Hodges-Lehmann estimate of value / baseline - 1; null for the baseline itself.
         pub delta: Option<f64>,
-        /// Lower bound of the 95 % interval of `delta`: of Wilcoxon's signed-rank test from six seeds on, else Student's on the log scale.
+        /// Lower bound of the 95 % interval of `delta`: of Wilcoxon's signed-rank test from six seeds on, else the range of five, or Student's on the log scale.
         pub delta_lo: Option<f64>,
         /// Upper bound of the 95 % interval of `delta`.
         pub delta_hi: Option<f64>,

@@ -5,7 +5,7 @@ table! {
     /// One row per kind of interval, load and metric: how often nominal 95 % intervals held the true value, which many independent draws of the workload give.
     table "study_coverage" version 1 key [interval, load, metric, draws];
     pub struct StudyCoverageRow {
-        /// What the interval is of: `trial` (a percentile, from the requests of one trial), `mean` (of a metric over draws) or `change` (of a metric against the baseline, paired by draw).
+        /// What the interval is of: `trial` (a percentile, from the requests of one trial), `median` (of a metric over draws) or `change` (of a metric against the baseline, paired by draw).
         pub interval: String,
         /// Offered rate over the rate at which the saturated server finishes requests.
         pub load: f64,

@@ -2,7 +2,7 @@ use crate::Provenance;
 use crate::row::table;
 
 table! {
-    /// One row per scenario and metric: what searches said of the configuration that they recommend, and what the second measurement printed, against its true value, over simulated studies.
+    /// One row per scenario and metric: what searches said of the configuration that they recommend, and what the second measurement printed, against its true value (the median over many draws), over simulated studies.
     table "study_shrinkage" version 1 key [scenario, metric];
     pub struct StudyShrinkageRow {
         /// What was searched.

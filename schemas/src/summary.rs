@@ -66,9 +66,9 @@ pub struct Recommendation {
 pub struct Effect {
     /// Metric.
     pub metric: String,
-    /// Mean of the baseline.
+    /// Median of the baseline over the seeds.
     pub baseline: f64,
-    /// Mean of the recommendation.
+    /// Median of the recommendation over the seeds.
     pub recommended: f64,
     /// Relative difference, paired by seed (Hodges-Lehmann).
     pub delta: f64,

@@ -4,7 +4,7 @@ use sbt_engine::{
     FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{Outcome, Row, StudyCoverageRow, WorkloadRow};
-use sbt_statistics::{paired, positive_mean};
+use sbt_statistics::{median, paired};
 use sbt_trials::{Config, TrialRunner, TrialSpec, backend_files};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::params::{CoverageParams, draws};
 use crate::tally::{Subject, Tally};
 use crate::truth::{LATENCIES, Seen, number, pooled};
 
-/// Metrics whose mean over draws, and whose change, is bounded.
+/// Metrics whose median over draws, and whose change, is bounded.
 const METRICS: [&str; 10] = [
     "ttft_p50_s",
     "ttft_p95_s",
@@ -112,7 +112,7 @@ impl Stage for Coverage {
             let at = |config| simulate(&runner, config, &draws, load * scale);
             let (before, after) = (at(baseline)?, at(other)?);
             rows.extend(of_trials(*load, &before));
-            rows.extend(self.of_means(*load, &before));
+            rows.extend(self.of_medians(*load, &before));
             rows.extend(self.of_changes(*load, &before, &after));
         }
         ctx.write_rows("study_coverage", &rows)
@@ -176,18 +176,20 @@ fn subject<'a>(
 }
 
 impl Coverage {
-    /// Means over groups of draws. The truth is the mean over all of them.
-    fn of_means(&self, load: f64, seen: &[Seen]) -> Vec<StudyCoverageRow> {
+    /// Medians over groups of draws. The truth is the median over all of them.
+    fn of_medians(&self, load: f64, seen: &[Seen]) -> Vec<StudyCoverageRow> {
         let mut rows = Vec::new();
         for metric in METRICS {
             let values = seen.iter().map(|seen| number(&seen.row, metric));
             let values: Vec<f64> = values.flatten().collect();
-            let truth = values.iter().sum::<f64>() / values.len() as f64;
+            let Some(truth) = median(&values) else {
+                continue;
+            };
             for draws in &self.params.draws {
                 let groups = values.chunks_exact(*draws as usize);
-                let intervals = groups.map(|group| positive_mean(group)?.bounds.ok());
-                let subject = subject("mean", metric, load, *draws, seen);
-                rows.extend(Tally::of(truth, intervals).row(subject, true));
+                let intervals = groups.map(|group| median(group)?.bounds);
+                let subject = subject("median", metric, load, *draws, seen);
+                rows.extend(Tally::of(truth.median, intervals).row(subject, true));
             }
         }
         rows

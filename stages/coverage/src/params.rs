@@ -28,7 +28,7 @@ pub(crate) struct CoverageParams {
 }
 
 fn default_draws() -> Vec<u64> {
-    vec![5, 10]
+    vec![3, 5, 10]
 }
 
 impl CoverageParams {

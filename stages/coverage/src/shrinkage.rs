@@ -8,7 +8,7 @@ use sbt_engine::{
 use sbt_schemas::{
     CandidateRow, Provenance, Row, StabilityRow, StudyShrinkageRow, TrialRow, WorkloadRow,
 };
-use sbt_statistics::mean;
+use sbt_statistics::{mean, median};
 use sbt_trials::{Config, TrialRunner, TrialSpec, backend_files};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -163,32 +163,32 @@ impl Shrinkage {
         let compared = studies.iter().zip(truths).filter_map(|(study, truth)| {
             let said = study.said.iter().find(|row| row.metric == *metric)?;
             let values: Option<Vec<f64>> = truth.iter().map(|row| number(row, metric)).collect();
-            Some((said, mean(&values?)?.mean))
+            Some((said, median(&values?)?.median))
         });
         let compared: Vec<(&StabilityRow, f64)> = compared.collect();
         let searched = compared.iter();
         let searched = searched.filter_map(|(said, truth)| Some(said.search_value? / truth - 1.0));
         let searched = mean(&searched.collect::<Vec<f64>>())?;
-        let printed = compared.iter().map(|(said, truth)| said.mean / truth - 1.0);
+        let printed = compared
+            .iter()
+            .map(|(said, truth)| said.value / truth - 1.0);
         let printed = mean(&printed.collect::<Vec<f64>>())?;
         let held = compared.iter().filter_map(|(said, truth)| {
             let (low, high) = said.lo.zip(said.hi)?;
             Some(f64::from(u8::from(low <= *truth && *truth <= high)))
         });
         let held = mean(&held.collect::<Vec<f64>>()).map(|held| held.mean);
-        let (search_error_lo, search_error_hi) = searched.low_high();
-        let (printed_error_lo, printed_error_hi) = printed.low_high();
         Some(StudyShrinkageRow {
             scenario: self.params.scenario.clone(),
             metric: metric.to_owned(),
             n_studies: compared.len() as u64,
             candidates,
             search_error: searched.mean,
-            search_error_lo,
-            search_error_hi,
+            search_error_lo: searched.bounds.map(|(low, _)| low),
+            search_error_hi: searched.bounds.map(|(_, high)| high),
             printed_error: printed.mean,
-            printed_error_lo,
-            printed_error_hi,
+            printed_error_lo: printed.bounds.map(|(low, _)| low),
+            printed_error_hi: printed.bounds.map(|(_, high)| high),
             held,
             truth_draws: truths.first().map_or(0, Vec::len) as u64,
             provenance: Provenance::Simulated,

@@ -78,7 +78,7 @@ mod tests {
     fn intervals_without_bounds_are_tried_but_cover_nothing() {
         let intervals = [Some((1.0, 3.0)), Some((0.0, 1.0)), None, Some((2.5, 3.0))];
         let subject = Subject {
-            interval: "mean",
+            interval: "median",
             metric: "e2e_p95_s",
             load: 0.5,
             draws: 5,

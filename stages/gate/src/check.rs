@@ -55,7 +55,7 @@ fn bound(what: &'static str, limit: f64, row: &StabilityRow) -> Option<Bound> {
     let absolute = |below| {
         Some(Bound {
             what,
-            value: row.mean,
+            value: row.value,
             lo: row.lo,
             hi: row.hi,
             limit,
@@ -164,7 +164,7 @@ mod tests {
             config_id: "x".to_owned(),
             config_name: "x".to_owned(),
             metric: "e2e_p95_s".to_owned(),
-            mean: 2.0,
+            value: 2.0,
             sd: None,
             lo: Some(1.9),
             hi: Some(2.1),

@@ -1,6 +1,6 @@
 use sbt_engine::StageError;
 use sbt_schemas::{CandidateRow, RateCurveRow, TrialRow};
-use sbt_statistics::positive_mean;
+use sbt_statistics::median;
 
 use crate::load::{Load, mean};
 use crate::queueing::Variability;
@@ -56,20 +56,24 @@ fn row(
     queue_model_wait_s: Option<f64>,
 ) -> RateCurveRow {
     let e2e: Vec<f64> = trials.iter().filter_map(|trial| trial.e2e_p95_s).collect();
-    let e2e = positive_mean(&e2e).filter(|mean| mean.n == trials.len());
-    let (e2e_p95_lo_s, e2e_p95_hi_s) = e2e.map_or((None, None), |mean| mean.low_high());
+    let e2e = median(&e2e).filter(|median| median.n == trials.len());
+    let bounds = e2e.and_then(|median| median.bounds);
+    let middle = |metric: fn(&TrialRow) -> Option<f64>| {
+        let values: Option<Vec<f64>> = trials.iter().map(metric).collect();
+        median(&values?).map(|median| median.median)
+    };
     RateCurveRow {
         config_id: candidate.config_id.clone(),
         config_name: candidate.config_name.clone(),
         rate_scale,
         offered_rps,
         rps: mean(trials, |trial| trial.rps),
-        ttft_p50_s: mean(trials, |trial| trial.ttft_p50_s),
-        ttft_p95_s: mean(trials, |trial| trial.ttft_p95_s),
-        e2e_p50_s: mean(trials, |trial| trial.e2e_p50_s),
-        e2e_p95_s: e2e.map(|mean| mean.mean),
-        e2e_p95_lo_s,
-        e2e_p95_hi_s,
+        ttft_p50_s: middle(|trial| trial.ttft_p50_s),
+        ttft_p95_s: middle(|trial| trial.ttft_p95_s),
+        e2e_p50_s: middle(|trial| trial.e2e_p50_s),
+        e2e_p95_s: e2e.map(|median| median.median),
+        e2e_p95_lo_s: bounds.map(|(low, _)| low),
+        e2e_p95_hi_s: bounds.map(|(_, high)| high),
         slo_share: mean(trials, |trial| trial.slo_share),
         sustained,
         queue_model_wait_s,

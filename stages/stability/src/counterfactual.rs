@@ -91,15 +91,14 @@ fn shares(config: &Config, population: Population, draws: &[Vec<f64>]) -> Vec<Co
     parts.push(("rest", draws.iter().map(|v| v[WORLDS - 1]).collect()));
     let rows = parts.into_iter().filter_map(|(factor, seconds)| {
         let over_draws = mean(&seconds)?;
-        let (seconds_lo, seconds_hi) = over_draws.low_high();
         Some(CounterfactualRow {
             config_id: config.id(),
             config_name: config.name.clone(),
             population,
             factor: factor.to_owned(),
             seconds: over_draws.mean,
-            seconds_lo,
-            seconds_hi,
+            seconds_lo: over_draws.bounds.map(|(low, _)| low),
+            seconds_hi: over_draws.bounds.map(|(_, high)| high),
             share: seconds.iter().sum::<f64>() / whole,
             n_draws: over_draws.n as u64,
             provenance: Provenance::Simulated,

@@ -1,5 +1,5 @@
-use sbt_schemas::{CandidateRow, Cell, Provenance, Row, StabilityRow};
-use sbt_statistics::{NoBounds, holm, paired, positive_mean};
+use sbt_schemas::{CandidateRow, Cell, Provenance, Row, StabilityRow, unit};
+use sbt_statistics::{holm, mean, median, paired};
 use sbt_trials::{Goals, Trial};
 
 use crate::finalists::Finalist;
@@ -72,7 +72,8 @@ fn measured(
 ) -> Option<StabilityRow> {
     let values = trials.iter().map(|trial| number(&trial.row, metric));
     let values: Vec<Option<f64>> = values.collect();
-    let over_draws = positive_mean(&values.iter().copied().flatten().collect::<Vec<f64>>())?;
+    let known: Vec<f64> = values.iter().copied().flatten().collect();
+    let (value, bounds) = over_draws(metric, &known)?;
     let before = reference.into_iter().flatten();
     let before = before.map(|trial| number(&trial.row, metric));
     let change = paired(
@@ -80,31 +81,37 @@ fn measured(
             .zip(&values)
             .filter_map(|(before, after)| before.zip(*after)),
     );
-    let bounds = change.and_then(|change| change.bounds);
-    let (lo, hi) = over_draws.low_high();
+    let change_bounds = change.and_then(|change| change.bounds);
     Some(StabilityRow {
         config_id: finalist.config.id(),
         config_name: finalist.config.name.clone(),
         metric: metric.to_owned(),
-        mean: over_draws.mean,
-        sd: over_draws.sd,
-        lo,
-        hi,
-        unbounded: over_draws
-            .bounds
-            .err()
-            .map(NoBounds::words)
-            .map(str::to_owned),
-        n_seeds: over_draws.n as u64,
+        value,
+        sd: mean(&known).and_then(|mean| mean.sd),
+        lo: bounds.map(|(low, _)| low),
+        hi: bounds.map(|(_, high)| high),
+        unbounded: bounds
+            .is_none()
+            .then(|| "one draw shows no spread".to_owned()),
+        n_seeds: known.len() as u64,
         search_value: number(&finalist.seen, metric),
         delta: change.map(|change| change.change),
-        delta_lo: bounds.map(|(low, _)| low),
-        delta_hi: bounds.map(|(_, high)| high),
+        delta_lo: change_bounds.map(|(low, _)| low),
+        delta_hi: change_bounds.map(|(_, high)| high),
         p: change.map(|change| change.p),
         p_adjusted: None,
         no_larger_than: change.and_then(|change| change.no_larger_than()),
         provenance: trials.first()?.row.provenance,
     })
+}
+
+/// A figure over draws with its bounds: the median, or the mean of a share, which is often 0 in
+/// most draws.
+fn over_draws(metric: &str, values: &[f64]) -> Option<(f64, Option<(f64, f64)>)> {
+    if unit(metric) == Some("fraction") {
+        return mean(values).map(|mean| (mean.mean, mean.bounds));
+    }
+    median(values).map(|median| (median.median, median.bounds))
 }
 
 /// Quality is not measured by the trials: it has no seeds and no interval over them.
@@ -113,7 +120,7 @@ fn inferred_quality(finalist: &Finalist, score: f64, reference: Option<f64>) -> 
         config_id: finalist.config.id(),
         config_name: finalist.config.name.clone(),
         metric: "quality".to_owned(),
-        mean: score,
+        value: score,
         sd: None,
         lo: None,
         hi: None,

@@ -5,13 +5,15 @@
 
 mod holm;
 mod mean;
+mod median;
 mod paired;
 mod resample;
 mod share;
 mod student;
 
 pub use holm::holm;
-pub use mean::{Mean, NoBounds, lower_bound, mean, positive_mean};
+pub use mean::{Mean, lower_bound, mean};
+pub use median::{Median, median};
 pub use paired::{Paired, paired};
 pub use resample::Resamples;
 pub use share::{upper_share, wilson};

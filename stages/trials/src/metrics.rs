@@ -3,7 +3,7 @@
 use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
 use crate::Slo;
-use crate::percentile::{Bounds, Distribution, independent};
+use crate::percentile::{Bounds, Distribution};
 
 /// What a trial showed of its requests. Nothing is known of one that served none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,7 +84,11 @@ impl Metrics {
                 with_failures(value, 0, Bounds::Skipped)
             }
         };
-        let limits = Limits::of(&ok, bounded);
+        let limits = if bounded {
+            Limits::BOUNDED
+        } else {
+            Limits::SKIPPED
+        };
         let (ttft, tpot, e2e) = (
             with_failures(|r| r.ttft_s, failed, limits.ttft),
             with_failures(|r| r.tpot_s, failed, limits.tpot),
@@ -138,29 +142,19 @@ struct Limits {
 }
 
 impl Limits {
-    /// TPOT is the load that a request meets: what its median's side tells of the spells of load
-    /// holds for its other quantiles, for the gaps, and for the tail of TTFT, which is the wait in
-    /// the longest of them. E2E is mostly the length of the answer, and TTFT mostly that of the
-    /// prompt: no spell lasts in these.
-    fn of(ok: &[&RequestRow], bounded: bool) -> Self {
-        if !bounded {
-            let none = Bounds::Skipped;
-            return Self {
-                ttft: none,
-                tpot: none,
-                e2e: none,
-            };
-        }
-        let tpot: Vec<[f64; 1]> = ok.iter().filter_map(|r| Some([r.tpot_s?])).collect();
-        let median = Distribution::of(&tpot, 0, Bounds::Skipped).p50.value;
-        let spells = median.and_then(|median| independent(&tpot, median));
-        let spells = spells.unwrap_or(0.0);
-        Self {
-            ttft: Bounds::ByLoad { spells, above: 0.5 },
-            tpot: Bounds::ByLoad { spells, above: 0.0 },
-            e2e: Bounds::Own,
-        }
-    }
+    /// TPOT is the load that a request meets, and so is the tail of TTFT, which is the wait in the
+    /// longest queues. E2E is mostly the length of the answer, and TTFT mostly that of the prompt,
+    /// which neighbours do not share.
+    const BOUNDED: Self = Self {
+        ttft: Bounds::ByLoad { above: 0.5 },
+        tpot: Bounds::ByLoad { above: 0.0 },
+        e2e: Bounds::Own,
+    };
+    const SKIPPED: Self = Self {
+        ttft: Bounds::Skipped,
+        tpot: Bounds::Skipped,
+        e2e: Bounds::Skipped,
+    };
 }
 
 fn is_ok(request: &RequestRow) -> bool {

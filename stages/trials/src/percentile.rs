@@ -13,9 +13,13 @@ const BATCHES: usize = 6;
 const T_QUANTILE: f64 = 2.570_581_835_636_314;
 /// 97.5 % quantile of the standard normal distribution.
 const NORMAL_QUANTILE: f64 = 1.959_963_984_540_054;
-/// Spells of load that must lie on either side of a quantile that follows the load. Chosen: with
-/// fewer, a trial that happens to see none of the long queues bounds them with confidence.
-const LEAST_SPELLS: f64 = 8.0;
+/// Requests on either side of a quantile that each batch of a latency that follows the load must
+/// have. Chosen so that the median's interval covers (`study_statistics`); with fewer, a trial that
+/// happens to see none of the long queues bounds their tail with confidence.
+const LEAST_IN_BATCH: f64 = 50.0;
+/// Share of its variance between independent requests that the batches may show at least: by
+/// chance they can agree entirely.
+const LEAST_RATIO: f64 = 0.05;
 
 /// Which bounds of an estimate are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,11 +28,9 @@ pub(crate) enum Bounds {
     Skipped,
     /// Of values whose dependence shows in themselves.
     Own,
-    /// Of values that follow the load above a quantile: how many independent spells of load the
-    /// trial saw limits what it says of them.
+    /// Of values that follow the load above a quantile: neighbours share them for so long that
+    /// only a long trial tells how far they reach.
     ByLoad {
-        /// Independent spells of load.
-        spells: f64,
         /// Quantiles above this one follow the load.
         above: f64,
     },
@@ -75,7 +77,7 @@ impl Distribution {
             let ends = std::array::from_fn(|k| {
                 let value = found[k].value?;
                 let counted = bounds.counted(requests, failed, value, QUANTILES[k])?;
-                Some(ends(total, counted, QUANTILES[k]))
+                Some(ends(total, requests.len() + failed, counted, QUANTILES[k]))
             });
             bound(&mut found, &mut values, &ends);
         }
@@ -102,41 +104,48 @@ impl Bounds {
         value: f64,
         q: f64,
     ) -> Option<u64> {
-        if let Self::ByLoad { spells, above } = self
+        if let Self::ByLoad { above } = self
             && q > above
-            && spells * (1.0 - q).min(q) < LEAST_SPELLS
+            && (requests.len() / BATCHES) as f64 * (1.0 - q).min(q) < LEAST_IN_BATCH
         {
             return None;
         }
-        let widened = (T_QUANTILE / NORMAL_QUANTILE).powi(2);
-        let counted = independent(requests, value)? / widened;
+        let counted = independent(requests, value)?;
         let with_failed = 1.0 + failed as f64 / requests.len().max(1) as f64;
         Some((counted * with_failed).round().max(1.0) as u64)
     }
 }
 
 /// For how many independent values those of the requests count, as far as it concerns the share
-/// above a value: the share's variance is taken from batches of successive requests, since
-/// neighbours wait together. At most one for each request; none with too few requests.
-pub(crate) fn independent<V: AsRef<[f64]>>(requests: &[V], value: f64) -> Option<f64> {
+/// above a value. The share's variance is taken from batches of successive requests, since
+/// neighbours wait together; that a variance of so few batches is itself uncertain, as Student's
+/// quantile has it, is in the number too. None with too few requests.
+fn independent<V: AsRef<[f64]>>(requests: &[V], value: f64) -> Option<f64> {
     let shares = batch_means(requests, |v| f64::from(u8::from(v > value)))?;
     let share = shares.iter().sum::<f64>() / BATCHES as f64;
-    let of_one = share * (1.0 - share);
-    let variance = variance(&shares) / BATCHES as f64;
-    let most = requests.len() as f64;
-    Some(if variance > 0.0 {
-        (of_one / variance).min(most)
-    } else {
-        most
-    })
+    let n = requests.len() as f64;
+    let if_independent = share * (1.0 - share) / n;
+    if if_independent == 0.0 {
+        // Nothing lies above: the values are equal, or the highest one is the quantile.
+        return Some(n);
+    }
+    let ratio = variance(&shares) / BATCHES as f64 / if_independent;
+    let widened = ratio * (T_QUANTILE / NORMAL_QUANTILE).powi(2);
+    Some(n / widened.max(LEAST_RATIO))
 }
 
 /// Places in rising order, from 0, of the ends of a quantile's interval among `total` values: two
 /// order statistics whose ranks follow from Binomial(counted, q) (Hahn & Meeker, Statistical
-/// Intervals, §5.2; Woodruff 1952 for dependent values).
-fn ends(total: usize, counted: u64, q: f64) -> [Option<usize>; 2] {
+/// Intervals, §5.2; Woodruff 1952 for dependent values). None on a side where even as many
+/// independent values as there are requests have none.
+fn ends(total: usize, requests: usize, counted: u64, q: f64) -> [Option<usize>; 2] {
     let (low, high) = ranks(counted, q);
-    [low, high].map(|rank| Some(place(total, rank? as f64 / counted as f64)))
+    let (possible_low, possible_high) = ranks(requests as u64, q);
+    let at = |rank: u64| place(total, rank as f64 / counted as f64);
+    [
+        low.filter(|_| possible_low.is_some()).map(at),
+        high.filter(|_| possible_high.is_some()).map(at),
+    ]
 }
 
 /// Fills the bounds of estimates from the places of their ends; places beyond the values are those
@@ -330,15 +339,27 @@ mod tests {
     }
 
     #[test]
-    fn tail_that_follows_the_load_needs_many_spells_of_it() {
+    fn tail_that_follows_the_load_needs_a_long_trial() {
+        let of = |n| {
+            let values = one_each((0..n).map(|i| f64::from(i * 7919 % 1000)));
+            Distribution::of(&values, 0, Bounds::ByLoad { above: 0.4 })
+        };
+        let (short, long) = (of(700), of(6100));
+        assert_eq!((short.p95.low, short.p95.high), (None, None));
+        assert!(short.p50.high.is_some() && long.p95.high.is_some());
+        assert_eq!(long.p99.high, None);
+    }
+
+    #[test]
+    fn skipped_bounds_leave_the_values() {
         let values = one_each((0..2000).map(|i| f64::from(i * 7919 % 1000)));
-        let with = |spells| Distribution::of(&values, 0, Bounds::ByLoad { spells, above: 0.5 });
-        let (few, many) = (with(20.0), with(300.0));
-        assert_eq!((few.p95.low, few.p95.high), (None, None));
-        assert!(few.p50.high.is_some() && many.p95.high.is_some());
-        let skipped = Distribution::of(&values, 0, Bounds::Skipped);
-        assert_eq!(skipped.p95.value, few.p95.value);
+        let (skipped, own) = (
+            Distribution::of(&values, 0, Bounds::Skipped),
+            Distribution::of(&values, 0, Bounds::Own),
+        );
+        assert_eq!(skipped.p95.value, own.p95.value);
         assert_eq!((skipped.p50.high, skipped.mean.high), (None, None));
+        assert!(own.p50.high.is_some() && own.mean.high.is_some());
     }
 
     #[test]

@@ -48,8 +48,8 @@ fn effect(metric: &str, before: &StabilityRow, after: &StabilityRow) -> Option<E
     let more_is_better = MORE_IS_BETTER.contains(&metric);
     Some(Effect {
         metric: metric.to_owned(),
-        baseline: before.mean,
-        recommended: after.mean,
+        baseline: before.value,
+        recommended: after.value,
         delta,
         delta_lo: after.delta_lo,
         delta_hi: after.delta_hi,

@@ -197,7 +197,7 @@ fn state(row: &CandidateRow) -> String {
 pub(crate) struct StabilityView {
     pub(crate) name: String,
     pub(crate) metric: String,
-    pub(crate) mean: String,
+    pub(crate) value: String,
     pub(crate) interval: String,
     pub(crate) search: String,
     pub(crate) shrinkage: String,
@@ -223,7 +223,7 @@ pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
     let views = shown.map(|row| StabilityView {
         name: row.config_name.clone(),
         metric: row.metric.clone(),
-        mean: format::metric(&row.metric, row.mean),
+        value: format::metric(&row.metric, row.value),
         interval: match &row.unbounded {
             Some(why) => why.clone(),
             None => format::interval(&row.metric, row.lo, row.hi),
@@ -233,7 +233,7 @@ pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
             .search_value
             .filter(|seen| *seen != 0.0)
             .map_or(NOTHING.to_owned(), |seen| {
-                format::percent(row.mean / seen - 1.0)
+                format::percent(row.value / seen - 1.0)
             }),
         delta: row.delta.map_or(NOTHING.to_owned(), |delta| {
             format::delta(delta, row.delta_lo, row.delta_hi)
