@@ -22,6 +22,7 @@ use crate::draw::Draw;
 use crate::metrics::Metrics;
 use crate::request_row::phases;
 use crate::trial_row::{Execution, Identity, trial_row};
+use crate::warm_up;
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
 use machine::{Machine, Unready};
@@ -158,6 +159,9 @@ impl<'a> Measured<'a> {
         execution.client_cpu = Some(measured.client_cpu);
         execution.wall_s = Some(measured.wall_s);
         execution.warnings = warnings(&measured, &requests, draw);
+        let counted = requests.iter().filter(|r| r.phase == Phase::Measure);
+        let counted: Vec<&RequestRow> = counted.collect();
+        execution.warnings.extend(warm_up::warning(&counted));
         let state = telemetry::state(&measured.samples, measured.engine, self.version());
         let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
         Ok(Trial {
