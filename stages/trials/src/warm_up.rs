@@ -65,7 +65,7 @@ pub(crate) fn warning(measured: &[&RequestRow]) -> Option<String> {
         ("TTFT", ttft),
         ("the number of running requests", running(measured)),
     ];
-    let said = series.iter().find_map(|(what, series)| match settled(series) {
+    series.iter().find_map(|(what, series)| match settled(series) {
         Settled::AtOnce => None,
         Settled::After(requests) => Some(format!(
             "The warm-up is too short: {what} settles after {requests} further requests (MSER-5); \
@@ -76,8 +76,7 @@ pub(crate) fn warning(measured: &[&RequestRow]) -> Option<String> {
              (MSER-5).",
             measured.len()
         )),
-    });
-    said
+    })
 }
 
 /// Requests in flight at each send.
