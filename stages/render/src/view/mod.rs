@@ -1,8 +1,8 @@
 //! The one view of the tables that every artefact shows.
 
 mod answer;
-mod card;
 mod capacity;
+mod card;
 mod effects;
 mod fidelity;
 mod latency;
