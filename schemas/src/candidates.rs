@@ -3,7 +3,7 @@ use crate::{Outcome, Provenance};
 
 table! {
     /// One row per configuration that a search evaluated, or that was measured again.
-    table "candidates" version 1 key [sampler, evaluation];
+    table "candidates" version 2 key [sampler, evaluation];
     pub struct CandidateRow {
         /// Who proposed it: a sampler, `manual`, or `baseline`.
         pub sampler: String,
@@ -75,10 +75,14 @@ table! {
         pub violated: Option<String>,
         /// Rank by constrained domination, from 0; infeasible ones follow.
         pub rank: u64,
-        /// Whether it is feasible and nothing dominates it.
+        /// Whether it is feasible and nothing dominates it; of finalists, with 95 % confidence.
         pub on_front: bool,
         /// Hypervolume that the front would lose without it, as a share; null off the front.
         pub hypervolume_share: Option<f64>,
+        /// Probability that it is feasible, over resampled draws; null without several.
+        pub p_feasible: Option<f64>,
+        /// Probability that it is feasible and nothing dominates it, over the same resampled draws of all candidates; null without several.
+        pub p_on_front: Option<f64>,
         /// Place among the recommendations, from 1; null when not recommended.
         pub recommended: Option<u64>,
         /// Reason of the recommendation, in words.

@@ -18,6 +18,8 @@ mod quality;
 mod requests;
 mod row;
 mod stability;
+mod study_coverage;
+mod study_shrinkage;
 mod summary;
 mod table;
 mod telemetry;
@@ -34,13 +36,15 @@ pub use candidates::CandidateRow;
 pub use counterfactual::CounterfactualRow;
 pub use fidelity::FidelityRow;
 pub use intervals::IntervalRow;
-pub use plan::PlanRow;
+pub use plan::{PlanRow, PlanSensitivityRow, RateCurveRow};
 pub use points::PointRow;
 pub use predictions::PredictionRow;
 pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
+pub use study_coverage::StudyCoverageRow;
+pub use study_shrinkage::StudyShrinkageRow;
 pub use summary::{
     Effect, Estimate, FidelitySummary, Latency, Measurement, PlanSummary, Recommendation,
     SamplerSummary, Summary,
@@ -67,6 +71,10 @@ pub const TABLES: &[&TableSpec] = &[
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
     &PlanRow::TABLE,
+    &PlanSensitivityRow::TABLE,
+    &RateCurveRow::TABLE,
+    &StudyCoverageRow::TABLE,
+    &StudyShrinkageRow::TABLE,
     &AttributionRow::TABLE,
     &CounterfactualRow::TABLE,
     &FidelityRow::TABLE,

@@ -66,18 +66,22 @@ pub struct Recommendation {
 pub struct Effect {
     /// Metric.
     pub metric: String,
-    /// Mean of the baseline.
+    /// Median of the baseline over the seeds.
     pub baseline: f64,
-    /// Mean of the recommendation.
+    /// Median of the recommendation over the seeds.
     pub recommended: f64,
-    /// Relative difference, paired by seed.
+    /// Relative difference, paired by seed (Hodges-Lehmann).
     pub delta: f64,
     /// Lower bound of its 95 % interval.
     pub delta_lo: Option<f64>,
     /// Upper bound of its 95 % interval.
     pub delta_hi: Option<f64>,
-    /// Whether the difference is for the better; null when its interval holds 0.
+    /// p-value that there is none, adjusted for the several claims of the report (Holm).
+    pub p_adjusted: Option<f64>,
+    /// Whether the difference is for the better; null when its adjusted p-value is 0.05 or more.
     pub better: Option<bool>,
+    /// The least share of which the interval says that the difference is no larger.
+    pub no_larger_than: Option<f64>,
     /// Seeds behind it.
     pub n_seeds: u64,
 }

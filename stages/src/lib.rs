@@ -15,6 +15,8 @@ pub const KINDS: Registry = &[
     &sbt_search::SearchKind,
     &sbt_stability::StabilityKind,
     &sbt_plan::PlanKind,
+    &sbt_coverage::CoverageKind,
+    &sbt_coverage::ShrinkageKind,
     &sbt_validate::ValidateKind,
     &sbt_gate::GateKind,
     &sbt_render::RenderKind,

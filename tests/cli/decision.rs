@@ -132,8 +132,8 @@ fn recommended_figures_are_the_remeasured_ones() {
     let row: Value = serde_json::from_str(table.stdout.lines().next().unwrap()).unwrap();
     let effects = summary["effects"].as_array().unwrap();
     let effect = effects.iter().find(|e| e["metric"] == "e2e_p95_s").unwrap();
-    assert_eq!(effect["recommended"], row["mean"]);
-    assert_eq!(effect["n_seeds"], 5);
+    assert_eq!(effect["recommended"], row["value"]);
+    assert_eq!(effect["n_seeds"], 10);
 }
 
 #[test]

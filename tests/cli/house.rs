@@ -25,16 +25,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sbt-simulator",
         ],
     ),
+    ("sbt-statistics", &[]),
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
+    (
+        "sbt-coverage",
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
+    ),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
     ("sbt-gate", &["sbt-engine", "sbt-schemas"]),
     ("sbt-quality", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     (
         "sbt-stability",
-        &["sbt-engine", "sbt-schemas", "sbt-trials"],
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
     ),
-    ("sbt-plan", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-plan",
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
+    ),
     ("sbt-render", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     (
         "sbt-validate",

@@ -55,7 +55,7 @@ fn bound(what: &'static str, limit: f64, row: &StabilityRow) -> Option<Bound> {
     let absolute = |below| {
         Some(Bound {
             what,
-            value: row.mean,
+            value: row.value,
             lo: row.lo,
             hi: row.hi,
             limit,
@@ -164,15 +164,19 @@ mod tests {
             config_id: "x".to_owned(),
             config_name: "x".to_owned(),
             metric: "e2e_p95_s".to_owned(),
-            mean: 2.0,
+            value: 2.0,
             sd: None,
             lo: Some(1.9),
             hi: Some(2.1),
+            unbounded: None,
             n_seeds: 5,
             search_value: None,
             delta: Some(delta),
             delta_lo: Some(lo),
             delta_hi: Some(hi),
+            p: None,
+            p_adjusted: None,
+            no_larger_than: None,
             provenance: Provenance::Simulated,
         }
     }

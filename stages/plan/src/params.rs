@@ -22,6 +22,10 @@ pub(crate) struct Params {
     /// Draws that every rate is tried on.
     #[serde(default = "default_draws")]
     pub(crate) draws: Vec<u64>,
+    /// Draws that the rate found is run again on; it is lowered until they sustain it too. None: it
+    /// is not confirmed.
+    #[serde(default)]
+    pub(crate) fresh_draws: Vec<u64>,
     /// Share of the requests that must keep the objective.
     #[serde(default = "default_target")]
     pub(crate) target: f64,
@@ -48,4 +52,28 @@ fn default_target() -> f64 {
 
 fn default_tolerance() -> f64 {
     0.03
+}
+
+impl Params {
+    /// The objective in words.
+    pub(crate) fn objective(&self) -> String {
+        let slo = &self.protocol.slo;
+        let limits = [
+            ("TTFT", slo.ttft_p95_s),
+            ("TPOT", slo.tpot_p95_s),
+            ("E2E", slo.e2e_p95_s),
+        ];
+        let set: Vec<String> = limits
+            .into_iter()
+            .filter_map(|(name, limit)| Some(format!("{name} <= {} s", limit?)))
+            .collect();
+        if set.is_empty() {
+            return "every request answered".to_owned();
+        }
+        format!(
+            "{} for {:.0} % of the requests",
+            set.join(", "),
+            self.target * 100.0
+        )
+    }
 }

@@ -3,17 +3,18 @@ use std::collections::BTreeMap;
 use sbt_engine::{
     FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
-use sbt_schemas::{CandidateRow, PlanRow, Row, TrialRow, WorkloadRow};
-use sbt_trials::{Config, Slo, TrialRunner, TrialSpec, backend_files, calibration_input};
+use sbt_schemas::{
+    CandidateRow, PlanRow, PlanSensitivityRow, RateCurveRow, Row, TrialRow, WorkloadRow,
+};
+use sbt_trials::{Config, TrialRunner, backend_files, calibration_input};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use crate::capacity::{Capacity, Load, capacity, load};
+use crate::cost::Cost;
+use crate::curve::rate_curve;
+use crate::found::{Found, Pooled};
 use crate::params::Params;
-
-/// Hours of a month: 365 days over 12.
-const HOURS_PER_MONTH: f64 = 730.0;
-const SECONDS_PER_HOUR: f64 = 3600.0;
+use crate::replica::Replica;
 
 /// The kind `plan`.
 pub struct PlanKind;
@@ -24,11 +25,11 @@ impl StageKind for PlanKind {
     }
 
     fn about(&self) -> &'static str {
-        "Finds the highest sustainable rate of one replica, and sizes a fleet for a demand"
+        "Finds the highest sustainable rate of a replica, alone and together, and sizes a fleet for a demand"
     }
 
     fn revision(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> Schema {
@@ -90,6 +91,8 @@ impl Stage for PlanStage {
     fn outputs(&self) -> Vec<Output> {
         vec![
             Output::table(&PlanRow::TABLE),
+            Output::table(&PlanSensitivityRow::TABLE),
+            Output::table(&RateCurveRow::TABLE),
             Output::table(&TrialRow::TABLE),
         ]
     }
@@ -114,146 +117,70 @@ impl Stage for PlanStage {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let candidates: Vec<CandidateRow> = ctx.rows("candidates")?;
         let runner = TrialRunner::new(ctx, &self.params.backend, &self.params.protocol, &workload)?;
-        let span_s = self.arrivals_last_s(&workload);
         let mut planned: Vec<&CandidateRow> = candidates
             .iter()
             .filter(|row| row.recommended.is_some() || row.sampler == "baseline")
             .collect();
         planned.sort_by_key(|row| row.recommended.unwrap_or(u64::MAX));
-        let mut rows = Vec::new();
-        let mut trials = Vec::new();
+        let mut written = Tables::default();
         for (i, candidate) in planned.iter().enumerate() {
             ctx.progress(i as u64, planned.len() as u64, &candidate.config_name);
-            rows.push(self.plan_for(candidate, &runner, span_s, &mut trials)?);
+            self.plan_for(ctx, candidate, &runner, &workload, &mut written)?;
         }
-        ctx.write_rows("plan", &rows)?;
-        ctx.write_rows("trials", &trials)
+        ctx.write_rows("plan", &written.plan)?;
+        ctx.write_rows("plan_sensitivity", &written.sensitivity)?;
+        ctx.write_rows("rate_curve", &written.curve)?;
+        ctx.write_rows("trials", &written.trials)
     }
+}
+
+/// What the stage writes.
+#[derive(Default)]
+struct Tables {
+    plan: Vec<PlanRow>,
+    sensitivity: Vec<PlanSensitivityRow>,
+    curve: Vec<RateCurveRow>,
+    trials: Vec<TrialRow>,
 }
 
 impl PlanStage {
     fn plan_for(
         &self,
+        ctx: &StageContext,
         candidate: &CandidateRow,
         runner: &TrialRunner<'_>,
-        span_s: f64,
-        all: &mut Vec<TrialRow>,
-    ) -> Result<PlanRow, StageError> {
+        workload: &[WorkloadRow],
+        written: &mut Tables,
+    ) -> Result<(), StageError> {
+        let params = &self.params;
         let config = Config::from_json(&candidate.config_name, &candidate.config)
             .map_err(|error| StageError::user(format!("`{}`: {error}", candidate.config_name)))?;
-        // Output tokens per request of what was sustained: what a rate is worth in tokens.
-        let mut tokens_per_request = None;
-        let mut n_trials = 0;
-        let found = capacity(self.params.tolerance, |scale| {
-            let rows = self.trials_at(&config, scale, runner)?;
-            n_trials += rows.len() as u64;
-            let rows_at: Vec<&TrialRow> = rows.iter().collect();
-            let load = load(&rows_at, self.params.target, span_s / scale);
-            if matches!(load, Load::Sustained(_)) {
-                let first = &rows[0];
-                tokens_per_request = first.tok_s.zip(first.rps).map(|(tokens, rps)| tokens / rps);
-            }
-            all.extend(rows);
-            Ok(load)
-        })?;
-        Ok(self.row(candidate, &found, tokens_per_request, n_trials))
-    }
-
-    /// Seconds over which first turns arrive, in the shortest of the draws.
-    fn arrivals_last_s(&self, workload: &[WorkloadRow]) -> f64 {
-        let last = |draw: &u64| {
-            let rows = workload.iter().filter(|row| row.draw == *draw);
-            rows.filter_map(|row| row.arrival_s).fold(0.0, f64::max)
+        let replica = Replica {
+            runner,
+            workload,
+            config: &config,
+            target: params.target,
         };
-        self.params
-            .draws
-            .iter()
-            .map(last)
-            .fold(f64::INFINITY, f64::min)
+        let mut found = Found::of_one(&replica, params)?;
+        found.pooled = Pooled::of(ctx, params, workload, &config, &found)?;
+        let curve = match found.capacity.scale {
+            // A curve on a real server would take as long as the search for its end.
+            Some(scale) if !params.backend.is_real() => {
+                rate_curve(&replica, candidate, &params.draws, scale)?
+            }
+            Some(_) | None => Vec::new(),
+        };
+        let of_curve: Vec<(f64, bool)> =
+            curve.iter().map(|r| (r.rate_scale, r.sustained)).collect();
+        let cost = Cost {
+            params,
+            candidate,
+            found: &found,
+        };
+        written.plan.push(cost.row(&of_curve));
+        written.sensitivity.extend(cost.sensitivity());
+        written.curve.extend(curve);
+        written.trials.extend(found.trials);
+        Ok(())
     }
-
-    fn trials_at(
-        &self,
-        config: &Config,
-        rate_scale: f64,
-        runner: &TrialRunner<'_>,
-    ) -> Result<Vec<TrialRow>, StageError> {
-        let specs: Vec<TrialSpec> = self
-            .params
-            .draws
-            .iter()
-            .map(|draw| TrialSpec {
-                config: config.clone(),
-                draw: *draw,
-                rate_scale,
-                keep_requests: false,
-            })
-            .collect();
-        let trials = runner.run(&specs)?;
-        Ok(trials.into_iter().map(|trial| trial.row).collect())
-    }
-
-    fn row(
-        &self,
-        candidate: &CandidateRow,
-        found: &Capacity,
-        tokens_per_request: Option<f64>,
-        n_trials: u64,
-    ) -> PlanRow {
-        let Params {
-            peak_rps,
-            headroom,
-            spares,
-            ..
-        } = self.params;
-        let carrying = found
-            .max_rps
-            .map(|rps| (peak_rps / (rps * headroom)).ceil() as u64);
-        let replicas = carrying.map(|replicas| replicas + spares);
-        let cost_usd_h = replicas
-            .zip(candidate.cost_usd_h)
-            .map(|(n, usd)| n as f64 * usd);
-        let tokens_h = tokens_per_request.map(|tokens| peak_rps * tokens * SECONDS_PER_HOUR);
-        PlanRow {
-            config_id: candidate.config_id.clone(),
-            config_name: candidate.config_name.clone(),
-            slo: objective(&self.params.protocol.slo, self.params.target),
-            max_rps: found.max_rps,
-            limit_rps: found.limit_rps,
-            limited_by: found.limited_by.clone(),
-            peak_rps,
-            headroom,
-            replicas: carrying,
-            spares,
-            gpus_per_replica: candidate.gpus,
-            gpus: replicas.map(|n| n * candidate.gpus),
-            cost_usd_month: cost_usd_h.map(|usd| usd * HOURS_PER_MONTH),
-            cost_per_mtok: cost_usd_h
-                .zip(tokens_h)
-                .map(|(usd, tokens)| usd / tokens * 1e6),
-            n_trials,
-            provenance: candidate.provenance,
-        }
-    }
-}
-
-/// The objective in words.
-fn objective(slo: &Slo, target: f64) -> String {
-    let limits = [
-        ("TTFT", slo.ttft_p95_s),
-        ("TPOT", slo.tpot_p95_s),
-        ("E2E", slo.e2e_p95_s),
-    ];
-    let set: Vec<String> = limits
-        .into_iter()
-        .filter_map(|(name, limit)| Some(format!("{name} <= {} s", limit?)))
-        .collect();
-    if set.is_empty() {
-        return "every request answered".to_owned();
-    }
-    format!(
-        "{} for {:.0} % of the requests",
-        set.join(", "),
-        target * 100.0
-    )
 }

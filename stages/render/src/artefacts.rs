@@ -53,6 +53,7 @@ pub(crate) fn all(
         tail: plots.tail.as_deref(),
         trace: plots.trace.as_deref(),
         fidelity: plots.fidelity.as_deref(),
+        curve: plots.curve.as_deref(),
         trials: view
             .trials
             .iter()
@@ -98,6 +99,7 @@ struct Page<'a> {
     tail: Option<&'a str>,
     trace: Option<&'a str>,
     fidelity: Option<&'a str>,
+    curve: Option<&'a str>,
     trials: Vec<TrialPage<'a>>,
     not_drawn: Option<&'a str>,
 }

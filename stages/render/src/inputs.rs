@@ -1,8 +1,8 @@
 use sbt_engine::{Input, StageContext, StageError};
 use sbt_schemas::{
     AttributionRow, CalibrationRow, CandidateRow, CounterfactualRow, FidelityRow, PlanRow,
-    PredictionRow, Provenance, QualityRow, RequestRow, Row, StabilityRow, TelemetryRow, TraceRow,
-    TrialRow, VerdictRow, WorkloadRow,
+    PlanSensitivityRow, PredictionRow, Provenance, QualityRow, RateCurveRow, RequestRow, Row,
+    StabilityRow, TelemetryRow, TraceRow, TrialRow, VerdictRow, WorkloadRow,
 };
 use sbt_trials::Config;
 
@@ -21,6 +21,8 @@ pub(crate) struct Inputs {
     pub(crate) counterfactual: Vec<CounterfactualRow>,
     pub(crate) quality: Vec<QualityRow>,
     pub(crate) plan: Vec<PlanRow>,
+    pub(crate) plan_sensitivity: Vec<PlanSensitivityRow>,
+    pub(crate) rate_curve: Vec<RateCurveRow>,
     pub(crate) verdicts: Vec<VerdictRow>,
     pub(crate) trials: Vec<TrialRow>,
     pub(crate) requests: Vec<RequestRow>,
@@ -40,6 +42,8 @@ impl Inputs {
             Input::optional("counterfactual", &CounterfactualRow::TABLE),
             Input::optional("quality", &QualityRow::TABLE),
             Input::optional("plan", &PlanRow::TABLE),
+            Input::optional("plan_sensitivity", &PlanSensitivityRow::TABLE),
+            Input::optional("rate_curve", &RateCurveRow::TABLE),
             Input::optional("verdicts", &VerdictRow::TABLE),
             Input::optional("trials", &TrialRow::TABLE),
             Input::optional("requests", &RequestRow::TABLE),
@@ -93,6 +97,8 @@ impl Inputs {
             counterfactual: ctx.rows_if_wired("counterfactual")?.unwrap_or_default(),
             quality: ctx.rows_if_wired("quality")?.unwrap_or_default(),
             plan: ctx.rows_if_wired("plan")?.unwrap_or_default(),
+            plan_sensitivity: ctx.rows_if_wired("plan_sensitivity")?.unwrap_or_default(),
+            rate_curve: ctx.rows_if_wired("rate_curve")?.unwrap_or_default(),
             verdicts: ctx.rows_if_wired("verdicts")?.unwrap_or_default(),
             trials: ctx.rows_if_wired("trials")?.unwrap_or_default(),
             requests: ctx.rows_if_wired("requests")?.unwrap_or_default(),

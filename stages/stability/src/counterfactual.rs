@@ -1,8 +1,7 @@
 use sbt_engine::StageError;
 use sbt_schemas::{CounterfactualRow, Population, Provenance};
+use sbt_statistics::mean;
 use sbt_trials::{Config, Factor, TrialRunner, TrialSpec, tail_start};
-
-use crate::intervals::interval;
 
 const FACTORS: usize = Factor::ALL.len();
 /// Worlds: one for each set of factors that are taken away, as a bit mask.
@@ -91,17 +90,17 @@ fn shares(config: &Config, population: Population, draws: &[Vec<f64>]) -> Vec<Co
         .collect();
     parts.push(("rest", draws.iter().map(|v| v[WORLDS - 1]).collect()));
     let rows = parts.into_iter().filter_map(|(factor, seconds)| {
-        let over_draws = interval(&seconds)?;
+        let over_draws = mean(&seconds)?;
         Some(CounterfactualRow {
             config_id: config.id(),
             config_name: config.name.clone(),
             population,
             factor: factor.to_owned(),
             seconds: over_draws.mean,
-            seconds_lo: over_draws.lo,
-            seconds_hi: over_draws.hi,
+            seconds_lo: over_draws.bounds.map(|(low, _)| low),
+            seconds_hi: over_draws.bounds.map(|(_, high)| high),
             share: seconds.iter().sum::<f64>() / whole,
-            n_draws: over_draws.n,
+            n_draws: over_draws.n as u64,
             provenance: Provenance::Simulated,
         })
     });

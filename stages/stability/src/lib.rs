@@ -1,9 +1,11 @@
 //! Finalists measured again on fresh seeds: what is reported was never selected on.
 
 mod counterfactual;
+mod domination;
 mod finalists;
-mod intervals;
+mod judged;
 mod params;
 mod stage;
+mod table;
 
 pub use stage::StabilityKind;

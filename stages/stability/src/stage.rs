@@ -4,42 +4,20 @@ use sbt_engine::{
     FileParam, Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
 use sbt_schemas::{
-    AttributionRow, CandidateRow, Cell, CounterfactualRow, Provenance, QualityRow, RequestRow, Row,
-    StabilityRow, TelemetryRow, TrialRow, WorkloadRow,
+    AttributionRow, CandidateRow, CounterfactualRow, QualityRow, RequestRow, Row, StabilityRow,
+    TelemetryRow, TrialRow, WorkloadRow,
 };
 use sbt_trials::{
-    Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate, attribute, backend_files,
-    calibration_input,
+    Quality, Trial, TrialRunner, TrialSpec, attribute, backend_files, calibration_input,
 };
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use crate::counterfactual::counterfactual;
 use crate::finalists::{Finalist, finalists};
-use crate::intervals::interval;
+use crate::judged::Judged;
 use crate::params::Params;
-
-/// Metrics that the table compares, besides `quality`.
-const METRICS: &[&str] = &[
-    "ttft_p50_s",
-    "ttft_p95_s",
-    "ttft_p99_s",
-    "tpot_p50_s",
-    "tpot_p95_s",
-    "e2e_p50_s",
-    "e2e_p95_s",
-    "e2e_p99_s",
-    "tok_s",
-    "goodput_rps",
-    "slo_share",
-    "timeout_rate",
-    "error_rate",
-    "tail_amp",
-    "vram_peak_mb",
-    "kv_peak",
-    "cost_per_mtok",
-    "cost_per_goodput_mtok",
-];
+use crate::table::stability;
 
 /// The kind `stability`.
 pub struct StabilityKind;
@@ -50,11 +28,11 @@ impl StageKind for StabilityKind {
     }
 
     fn about(&self) -> &'static str {
-        "Measures finalists and baseline again on fresh common draws, with t-intervals"
+        "Measures finalists and baseline again on fresh common draws, with intervals and tests"
     }
 
     fn revision(&self) -> u32 {
-        2
+        3
     }
 
     fn params(&self) -> Schema {
@@ -144,14 +122,21 @@ impl Stage for StabilityStage {
         let trials = self.measure(&runner, &finalists)?;
         let server = self.params.backend.server().map_err(StageError::user)?;
         let quality = Quality::new(&server, ctx.rows_if_wired("quality")?.unwrap_or_default());
-        let judged = self.judge(&finalists, &trials, &quality)?;
+        let judged = Judged {
+            finalists: &finalists,
+            trials: &trials,
+            quality: &quality,
+            goals: &self.params.goals,
+        };
+        let judged = judged.rows(self.params.top)?;
         let requests = self.requests(&judged, &trials);
         let shown = finalists.iter().zip(shown(&judged));
         let shown = shown.filter_map(|(finalist, shown)| shown.then_some(&finalist.config));
         let counterfactual =
             counterfactual(&runner, &shown.collect::<Vec<_>>(), &self.params.draws)?;
         ctx.write_rows("counterfactual", &counterfactual)?;
-        ctx.write_rows("stability", &stability(&finalists, &trials, &judged))?;
+        let over_draws = stability(&finalists, &trials, &judged, &self.params.goals);
+        ctx.write_rows("stability", &over_draws)?;
         ctx.write_rows("candidates", &judged)?;
         let rows: Vec<TrialRow> = trials
             .iter()
@@ -192,30 +177,6 @@ impl StabilityStage {
             .collect())
     }
 
-    /// The finalists by their second measurement, judged against the baseline's.
-    fn judge(
-        &self,
-        finalists: &[Finalist],
-        trials: &[Vec<Trial>],
-        quality: &Quality<'_>,
-    ) -> Result<Vec<CandidateRow>, StageError> {
-        let mut rows = Vec::with_capacity(finalists.len());
-        for (i, (finalist, trials)) in finalists.iter().zip(trials).enumerate() {
-            let trials: Vec<&TrialRow> = trials.iter().map(|trial| &trial.row).collect();
-            let mut row = aggregate(&finalist.sampler, i as u64, &trials);
-            quality.fill(&mut row, &finalist.config);
-            rows.push(row);
-        }
-        let judge = Judge::new(&self.params.goals, rows.first()).map_err(StageError::user)?;
-        for (row, finalist) in rows.iter_mut().zip(finalists) {
-            judge.assess(row);
-            quality.gate(row, &finalist.config);
-        }
-        judge.rank(&mut rows);
-        judge.recommend(&mut rows, self.params.top as usize);
-        Ok(rows)
-    }
-
     /// What the attribution rests on.
     fn requests(&self, judged: &[CandidateRow], trials: &[Vec<Trial>]) -> Vec<RequestRow> {
         let of_shown = trials.iter().zip(shown(judged)).filter(|(_, shown)| *shown);
@@ -230,93 +191,4 @@ impl StabilityStage {
 fn shown(judged: &[CandidateRow]) -> impl Iterator<Item = bool> {
     let numbered = judged.iter().enumerate();
     numbered.map(|(i, row)| i == 0 || row.recommended == Some(1))
-}
-
-fn stability(
-    finalists: &[Finalist],
-    trials: &[Vec<Trial>],
-    judged: &[CandidateRow],
-) -> Vec<StabilityRow> {
-    let mut rows = Vec::new();
-    for (i, ((finalist, trials_of), judged_row)) in
-        finalists.iter().zip(trials).zip(judged).enumerate()
-    {
-        for metric in METRICS {
-            let reference = (i > 0).then_some(trials[0].as_slice());
-            rows.extend(measured(metric, finalist, trials_of, reference));
-        }
-        let reference = judged.first().filter(|_| i > 0).and_then(|row| row.quality);
-        rows.extend(
-            judged_row
-                .quality
-                .map(|score| inferred_quality(finalist, score, reference)),
-        );
-    }
-    rows
-}
-
-/// A metric over the draws that have it, and its difference to the baseline, paired by draw.
-fn measured(
-    metric: &str,
-    finalist: &Finalist,
-    trials: &[Trial],
-    reference: Option<&[Trial]>,
-) -> Option<StabilityRow> {
-    let values: Vec<Option<f64>> = trials
-        .iter()
-        .map(|trial| number(&trial.row, metric))
-        .collect();
-    let known: Vec<f64> = values.iter().copied().flatten().collect();
-    let over_seeds = interval(&known)?;
-    let ratios: Vec<f64> = reference
-        .into_iter()
-        .flatten()
-        .map(|trial| number(&trial.row, metric))
-        .zip(&values)
-        .filter_map(|(before, after)| Some((*after)? / before.filter(|v| *v != 0.0)? - 1.0))
-        .collect();
-    let delta = interval(&ratios);
-    Some(StabilityRow {
-        config_id: finalist.config.id(),
-        config_name: finalist.config.name.clone(),
-        metric: metric.to_owned(),
-        mean: over_seeds.mean,
-        sd: over_seeds.sd,
-        lo: over_seeds.lo,
-        hi: over_seeds.hi,
-        n_seeds: over_seeds.n,
-        search_value: number(&finalist.seen, metric),
-        delta: delta.map(|delta| delta.mean),
-        delta_lo: delta.and_then(|delta| delta.lo),
-        delta_hi: delta.and_then(|delta| delta.hi),
-        provenance: trials.first()?.row.provenance,
-    })
-}
-
-/// Quality is not measured by the trials: it has no seeds and no interval over them.
-fn inferred_quality(finalist: &Finalist, score: f64, reference: Option<f64>) -> StabilityRow {
-    StabilityRow {
-        config_id: finalist.config.id(),
-        config_name: finalist.config.name.clone(),
-        metric: "quality".to_owned(),
-        mean: score,
-        sd: None,
-        lo: None,
-        hi: None,
-        n_seeds: 0,
-        search_value: finalist.seen.quality,
-        delta: reference
-            .filter(|v| *v > 0.0)
-            .map(|reference| score / reference - 1.0),
-        delta_lo: None,
-        delta_hi: None,
-        provenance: Provenance::Inferred,
-    }
-}
-
-fn number<R: Row>(row: &R, metric: &str) -> Option<f64> {
-    match row.cell(metric)? {
-        Cell::Number(value) => Some(value),
-        Cell::Null | Cell::Bool(_) | Cell::Text(_) => None,
-    }
 }

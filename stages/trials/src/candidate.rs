@@ -1,8 +1,9 @@
 use sbt_schemas::{CandidateRow, Outcome, Provenance, TrialRow};
 
-/// One candidate from the trials of one configuration: means over trials; a metric that any
-/// trial lacks is null; the outcome is the worst one, and unless it is `ok` there are no latencies
-/// and rates: without a steady state they mean nothing. `quality` is left to the caller.
+/// One candidate from the trials of one configuration: medians over trials, and means of shares; a
+/// metric that any trial lacks is null; the outcome is the worst one, and unless it is `ok` there
+/// are no latencies and rates: without a steady state they mean nothing. `quality` is left to the
+/// caller.
 ///
 /// # Panics
 /// When there is no trial: nothing was evaluated then.
@@ -13,11 +14,14 @@ pub fn aggregate(sampler: &str, evaluation: u64, trials: &[&TrialRow]) -> Candid
     let outcome = worst.unwrap_or(first.outcome);
     let with_outcome = trials.iter().find(|trial| trial.outcome == outcome);
     let simulated = trials.iter().any(|t| t.provenance == Provenance::Simulated);
-    let mean = |metric: fn(&TrialRow) -> Option<f64>| -> Option<f64> {
-        let values: Option<Vec<f64>> = trials.iter().map(|trial| metric(trial)).collect();
-        values.map(|values| values.iter().sum::<f64>() / trials.len() as f64)
+    let values = |metric: fn(&TrialRow) -> Option<f64>| -> Option<Vec<f64>> {
+        trials.iter().map(|trial| metric(trial)).collect()
     };
-    let steady = |metric| mean(metric).filter(|_| outcome == Outcome::Ok);
+    let ended_ok = outcome == Outcome::Ok;
+    let mean = |metric| values(metric).map(|v| v.iter().sum::<f64>() / trials.len() as f64);
+    let middle = |metric| values(metric).map(median);
+    let share = |metric| mean(metric).filter(|_| ended_ok);
+    let steady = |metric| middle(metric).filter(|_| ended_ok);
     CandidateRow {
         sampler: sampler.to_owned(),
         evaluation,
@@ -43,13 +47,13 @@ pub fn aggregate(sampler: &str, evaluation: u64, trials: &[&TrialRow]) -> Candid
         e2e_p99_s: steady(|t| t.e2e_p99_s),
         tok_s: steady(|t| t.tok_s),
         goodput_rps: steady(|t| t.goodput_rps),
-        slo_share: steady(|t| t.slo_share),
-        timeout_rate: steady(|t| t.timeout_rate),
-        error_rate: steady(|t| t.error_rate),
+        slo_share: share(|t| t.slo_share),
+        timeout_rate: share(|t| t.timeout_rate),
+        error_rate: share(|t| t.error_rate),
         tail_amp: steady(|t| t.tail_amp),
-        vram_peak_mb: mean(|t| t.vram_peak_mb),
+        vram_peak_mb: middle(|t| t.vram_peak_mb),
         kv_peak: mean(|t| t.kv_peak),
-        cost_usd_h: mean(|t| t.cost_usd_h),
+        cost_usd_h: middle(|t| t.cost_usd_h),
         cost_per_mtok: steady(|t| t.cost_per_mtok),
         cost_per_goodput_mtok: steady(|t| t.cost_per_goodput_mtok),
         quality: None,
@@ -60,7 +64,15 @@ pub fn aggregate(sampler: &str, evaluation: u64, trials: &[&TrialRow]) -> Candid
         rank: 0,
         on_front: false,
         hypervolume_share: None,
+        p_feasible: None,
+        p_on_front: None,
         recommended: None,
         why: None,
     }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    (values[(n - 1) / 2] + values[n / 2]) / 2.0
 }

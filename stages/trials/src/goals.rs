@@ -19,7 +19,32 @@ pub struct Goals {
     pub subject_to: Vec<String>,
 }
 
+/// Metrics that a report compares with the baseline in any case, in this order.
+const ALWAYS_COMPARED: [&str; 7] = [
+    "e2e_p95_s",
+    "ttft_p95_s",
+    "tpot_p95_s",
+    "goodput_rps",
+    "cost_per_mtok",
+    "vram_peak_mb",
+    "quality",
+];
+
 impl Goals {
+    /// What a report claims of a recommendation against the baseline: the objectives, then what is
+    /// compared in any case.
+    #[must_use]
+    pub fn compared(&self) -> Vec<&str> {
+        let objectives = self.minimize.iter().chain(&self.maximize);
+        let mut compared: Vec<&str> = Vec::new();
+        for metric in objectives.map(String::as_str).chain(ALWAYS_COMPARED) {
+            if !compared.contains(&metric) {
+                compared.push(metric);
+            }
+        }
+        compared
+    }
+
     /// Everything that is wrong with the expressions: what does not parse, names no column, or is
     /// no number (objectives) and no condition (constraints). Paths lead from the goals down.
     #[must_use]

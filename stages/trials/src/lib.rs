@@ -35,6 +35,7 @@ mod simulated;
 mod steady;
 mod step_source;
 mod trial_row;
+mod warm_up;
 mod wording;
 
 pub use attribution::{attribute, tail_start};

@@ -3,7 +3,7 @@
 use sbt_schemas::{Phase, RequestRow, RequestStatus};
 
 use crate::Slo;
-use crate::percentile::Distribution;
+use crate::percentile::{Bounds, Distribution};
 
 /// What a trial showed of its requests. Nothing is known of one that served none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,8 +52,13 @@ pub(crate) struct Throughput {
 impl Metrics {
     /// From all requests of a trial, in order of the intended send. Latencies and rates leave the
     /// warm-up out; failed requests stand above every latency. `last_arrival_s` is when the
-    /// schedule ends.
-    pub(crate) fn of(requests: &[RequestRow], slo: &Slo, last_arrival_s: f64) -> Self {
+    /// schedule ends. Without `bounded`, no estimate has an interval.
+    pub(crate) fn of(
+        requests: &[RequestRow],
+        slo: &Slo,
+        last_arrival_s: f64,
+        bounded: bool,
+    ) -> Self {
         let measured: Vec<&RequestRow> = requests
             .iter()
             .filter(|r| r.phase == Phase::Measure)
@@ -68,22 +73,26 @@ impl Metrics {
             .filter(|r| r.status == RequestStatus::OkShort);
         let short = short.count();
         let failed = n - ok.len() - short;
-        let with_failures = |value: fn(&RequestRow) -> Option<f64>, failed| {
+        let with_failures = |value: fn(&RequestRow) -> Option<f64>, failed, bounds| {
             let values: Vec<[f64; 1]> = ok.iter().filter_map(|r| Some([value(r)?])).collect();
-            Distribution::of(&values, failed)
+            Distribution::of(&values, failed, bounds)
         };
-        let single = |value| with_failures(value, failed);
         let finished = |value, with: Distribution| {
             if failed == 0 {
                 with
             } else {
-                with_failures(value, 0)
+                with_failures(value, 0, Bounds::Skipped)
             }
         };
+        let limits = if bounded {
+            Limits::BOUNDED
+        } else {
+            Limits::SKIPPED
+        };
         let (ttft, tpot, e2e) = (
-            single(|r| r.ttft_s),
-            single(|r| r.tpot_s),
-            single(|r| r.e2e_s),
+            with_failures(|r| r.ttft_s, failed, limits.ttft),
+            with_failures(|r| r.tpot_s, failed, limits.tpot),
+            with_failures(|r| r.e2e_s, failed, limits.e2e),
         );
         let gaps: Vec<&[f64]> = ok.iter().map(|r| r.itl_s.as_slice()).collect();
         let gaps_of_failed = gaps.iter().map(|g| g.len()).sum::<usize>() * failed / ok.len().max(1);
@@ -100,7 +109,7 @@ impl Metrics {
             statuses: Some(statuses(&measured)),
             ttft,
             tpot,
-            itl: Distribution::of(&gaps, gaps_of_failed),
+            itl: Distribution::of(&gaps, gaps_of_failed, limits.tpot),
             e2e,
             throughput: Throughput::of(requests, slo, last_arrival_s),
             slo_share: share(ok.iter().filter(|r| meets(slo, r)).count()),
@@ -113,7 +122,7 @@ impl Metrics {
                 ttft: finished(|r| r.ttft_s, ttft),
                 tpot: finished(|r| r.tpot_s, tpot),
                 e2e: finished(|r| r.e2e_s, e2e),
-                ttft_from_sent: with_failures(|r| r.ttft_from_sent_s, 0),
+                ttft_from_sent: with_failures(|r| r.ttft_from_sent_s, 0, Bounds::Skipped),
             },
         }
     }
@@ -123,6 +132,29 @@ impl Metrics {
         let p50 = self.e2e.p50.value.filter(|p50| *p50 > 0.0)?;
         Some(self.e2e.p99.value? / p50)
     }
+}
+
+/// What limits the bounds of each latency.
+struct Limits {
+    ttft: Bounds,
+    tpot: Bounds,
+    e2e: Bounds,
+}
+
+impl Limits {
+    /// TPOT is the load that a request meets, and so is the tail of TTFT, which is the wait in the
+    /// longest queues. E2E is mostly the length of the answer, and TTFT mostly that of the prompt,
+    /// which neighbours do not share.
+    const BOUNDED: Self = Self {
+        ttft: Bounds::ByLoad { above: 0.5 },
+        tpot: Bounds::ByLoad { above: 0.0 },
+        e2e: Bounds::Own,
+    };
+    const SKIPPED: Self = Self {
+        ttft: Bounds::Skipped,
+        tpot: Bounds::Skipped,
+        e2e: Bounds::Skipped,
+    };
 }
 
 fn is_ok(request: &RequestRow) -> bool {
@@ -259,10 +291,11 @@ mod tests {
 
     #[test]
     fn steady_requests_give_their_own_numbers() {
-        let metrics = Metrics::of(&steady(400), &Slo::default(), 399.0);
+        let metrics = Metrics::of(&steady(400), &Slo::default(), 399.0, true);
         assert_eq!((metrics.n, metrics.n_ok), (400, 400));
         close(metrics.ttft.p95.value, 0.5);
-        close(metrics.e2e.p99.high, 4.5);
+        close(metrics.e2e.p95.high, 4.5);
+        assert_eq!(metrics.e2e.p99.high, None, "too few requests for a bound");
         close(metrics.itl.p50.value, 0.1);
         close(metrics.tail_amp(), 1.0);
         assert_eq!(metrics.error_rate, Some(0.0));
@@ -281,7 +314,7 @@ mod tests {
             row.phase = Phase::Warmup;
             row.ttft_s = Some(9.0);
         }
-        let metrics = Metrics::of(&rows, &Slo::default(), 199.0);
+        let metrics = Metrics::of(&rows, &Slo::default(), 199.0, true);
         assert_eq!(metrics.n, 180);
         close(metrics.ttft.mean.value, 0.5);
         let throughput = metrics.throughput.unwrap();
@@ -304,7 +337,7 @@ mod tests {
             ttft_p95_s: Some(0.5),
             ..Slo::default()
         };
-        let metrics = Metrics::of(&rows, &slo, 99.0);
+        let metrics = Metrics::of(&rows, &slo, 99.0, true);
         assert_eq!((metrics.n, metrics.n_ok), (100, 97));
         close(metrics.ttft.p95.value, 0.5);
         assert_eq!(metrics.ttft.p99.value, None);
@@ -324,7 +357,7 @@ mod tests {
             ttft_p95_s: Some(1.0),
             ..Slo::default()
         };
-        let metrics = Metrics::of(&rows, &slo, 99.0);
+        let metrics = Metrics::of(&rows, &slo, 99.0, true);
         close(metrics.slo_share, 0.99);
         let throughput = metrics.throughput.unwrap();
         assert!(throughput.goodput_rps < throughput.rps);
@@ -334,19 +367,24 @@ mod tests {
     #[test]
     fn burst_is_measured_to_its_end() {
         let rows: Vec<RequestRow> = (0..10).map(|i| request(i, 0.0, 1.0, 9.0, 91)).collect();
-        let throughput = Metrics::of(&rows, &Slo::default(), 0.0).throughput.unwrap();
+        let throughput = Metrics::of(&rows, &Slo::default(), 0.0, true)
+            .throughput
+            .unwrap();
         assert!((throughput.rps - 1.0).abs() < 1e-9);
         assert!((throughput.tok_s - 91.0).abs() < 1e-9);
     }
 
     #[test]
     fn nothing_served_gives_nothing() {
-        assert_eq!(Metrics::of(&[], &Slo::default(), 0.0), Metrics::default());
+        assert_eq!(
+            Metrics::of(&[], &Slo::default(), 0.0, true),
+            Metrics::default()
+        );
         let mut rows = steady(30);
         for row in &mut rows {
             row.status = RequestStatus::TimeoutTtft;
         }
-        let metrics = Metrics::of(&rows, &Slo::default(), 29.0);
+        let metrics = Metrics::of(&rows, &Slo::default(), 29.0, true);
         assert_eq!((metrics.n, metrics.n_ok), (30, 0));
         assert_eq!(metrics.ttft.p50.value, None);
         assert_eq!((metrics.throughput, metrics.slo_share), (None, Some(0.0)));
@@ -367,7 +405,7 @@ mod tests {
             });
             let rows: Vec<RequestRow> = rows.collect();
             let slo = Slo { ttft_p95_s: Some(limit), ..Slo::default() };
-            let metrics = Metrics::of(&rows, &slo, rows.len() as f64 / 4.0);
+            let metrics = Metrics::of(&rows, &slo, rows.len() as f64 / 4.0, true);
             prop_assert!(metrics.slo_share <= Some(metrics.n_ok as f64 / metrics.n as f64));
             if let Some(t) = metrics.throughput {
                 prop_assert!(t.goodput_rps <= t.rps && t.good_tok_s <= t.tok_s);

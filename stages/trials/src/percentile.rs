@@ -5,11 +5,36 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Share of the probability that lies outside an interval, on each side.
 const TAIL: f64 = 0.025;
-/// Batches of a mean's interval: chosen, enough for a t quantile near the normal one, few enough
-/// that neighbours hardly correlate.
-const BATCHES: usize = 10;
+/// Batches of successive requests, taken as independent. Few, since what requests wait for lasts:
+/// ten of 60 requests still correlate so much that a nominal 95 % holds the median TPOT 86 % of the
+/// time, six 94 % (`study_statistics`).
+const BATCHES: usize = 6;
 /// 97.5 % quantile of Student's t with `BATCHES - 1` degrees of freedom.
-const T_QUANTILE: f64 = 2.262_157_162_798_205;
+const T_QUANTILE: f64 = 2.570_581_835_636_314;
+/// 97.5 % quantile of the standard normal distribution.
+const NORMAL_QUANTILE: f64 = 1.959_963_984_540_054;
+/// Requests on either side of a quantile that each batch of a latency that follows the load must
+/// have. Chosen so that the median's interval covers (`study_statistics`); with fewer, a trial that
+/// happens to see none of the long queues bounds their tail with confidence.
+const LEAST_IN_BATCH: f64 = 50.0;
+/// Share of its variance between independent requests that the batches may show at least: by
+/// chance they can agree entirely.
+const LEAST_RATIO: f64 = 0.05;
+
+/// Which bounds of an estimate are asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Bounds {
+    /// None: they cost more than a search has for a figure that it never shows.
+    Skipped,
+    /// Of values whose dependence shows in themselves.
+    Own,
+    /// Of values that follow the load above a quantile: neighbours share them for so long that
+    /// only a long trial tells how far they reach.
+    ByLoad {
+        /// Quantiles above this one follow the load.
+        above: f64,
+    },
+}
 
 /// A number with its 95 % interval; null where there is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -32,7 +57,7 @@ pub(crate) struct Distribution {
 impl Distribution {
     /// From the values of each finished request, in order of time, and the number of values that
     /// failed requests would have had: they stand above every value.
-    pub(crate) fn of<V: AsRef<[f64]>>(requests: &[V], failed: usize) -> Self {
+    pub(crate) fn of<V: AsRef<[f64]>>(requests: &[V], failed: usize, bounds: Bounds) -> Self {
         let mut values: Vec<f64> = Vec::new();
         for request in requests {
             values.extend_from_slice(request.as_ref());
@@ -40,17 +65,23 @@ impl Distribution {
         if values.is_empty() {
             return Self::default();
         }
-        let mean = mean_with_interval(requests, &values);
+        let mean = mean(requests, &values, bounds);
         let total = values.len() + failed;
-        // Values of one request depend on each other: no more of them count than there are
-        // independent requests.
-        let per_request = values.len() as f64 / requests.len() as f64;
-        let independent = (total as f64 / per_request.max(1.0)).round() as u64;
-        let quantiles = QUANTILES.map(|q| Quantile::new(total, independent.max(1), q));
-        let mut places: Vec<usize> = quantiles.iter().flat_map(Quantile::places).collect();
-        places.sort_unstable();
+        let places = QUANTILES.map(|q| place(total, q));
         put_in_place(&mut values, 0, &places);
-        let [p50, p90, p95, p99] = quantiles.map(|quantile| quantile.estimate(&values));
+        let mut found = places.map(|place| Estimate {
+            value: values.get(place).copied(),
+            ..Estimate::default()
+        });
+        if bounds != Bounds::Skipped {
+            let ends = std::array::from_fn(|k| {
+                let value = found[k].value?;
+                let counted = bounds.counted(requests, failed, value, QUANTILES[k])?;
+                Some(ends(total, requests.len() + failed, counted, QUANTILES[k]))
+            });
+            bound(&mut found, &mut values, &ends);
+        }
+        let [p50, p90, p95, p99] = found;
         Self {
             mean,
             p50,
@@ -63,41 +94,74 @@ impl Distribution {
 
 const QUANTILES: [f64; 4] = [0.50, 0.90, 0.95, 0.99];
 
-/// Places in rising order, from 0, of a quantile and of the ends of its interval: nearest rank
-/// among `total` values, and two order statistics whose ranks follow from Binomial(independent, q)
-/// (Hahn & Meeker, Statistical Intervals, §5.2).
-struct Quantile {
-    value: usize,
-    low: Option<usize>,
-    high: Option<usize>,
+impl Bounds {
+    /// For how many independent values those of the requests count at a quantile; none when the
+    /// trial is too short for a bound.
+    fn counted<V: AsRef<[f64]>>(
+        self,
+        requests: &[V],
+        failed: usize,
+        value: f64,
+        q: f64,
+    ) -> Option<u64> {
+        if let Self::ByLoad { above } = self
+            && q > above
+            && (requests.len() / BATCHES) as f64 * (1.0 - q).min(q) < LEAST_IN_BATCH
+        {
+            return None;
+        }
+        let counted = independent(requests, value)?;
+        let with_failed = 1.0 + failed as f64 / requests.len().max(1) as f64;
+        Some((counted * with_failed).round().max(1.0) as u64)
+    }
 }
 
-impl Quantile {
-    fn new(total: usize, independent: u64, q: f64) -> Self {
-        let (low, high) = ranks(independent, q);
-        let at = |rank: u64| place(total, rank as f64 / independent as f64);
-        Self {
-            value: place(total, q),
-            low: low.map(at),
-            high: high.map(at),
-        }
+/// For how many independent values those of the requests count, as far as it concerns the share
+/// above a value. The share's variance is taken from batches of successive requests, since
+/// neighbours wait together; that a variance of so few batches is itself uncertain, as Student's
+/// quantile has it, is in the number too. None with too few requests.
+fn independent<V: AsRef<[f64]>>(requests: &[V], value: f64) -> Option<f64> {
+    let shares = batch_means(requests, |v| f64::from(u8::from(v > value)))?;
+    let share = shares.iter().sum::<f64>() / BATCHES as f64;
+    let n = requests.len() as f64;
+    let if_independent = share * (1.0 - share) / n;
+    if if_independent == 0.0 {
+        // Nothing lies above: the values are equal, or the highest one is the quantile.
+        return Some(n);
     }
+    let ratio = variance(&shares) / BATCHES as f64 / if_independent;
+    let widened = ratio * (T_QUANTILE / NORMAL_QUANTILE).powi(2);
+    Some(n / widened.max(LEAST_RATIO))
+}
 
-    fn places(&self) -> impl Iterator<Item = usize> + use<> {
-        [Some(self.value), self.low, self.high]
-            .into_iter()
-            .flatten()
-    }
+/// Places in rising order, from 0, of the ends of a quantile's interval among `total` values: two
+/// order statistics whose ranks follow from Binomial(counted, q) (Hahn & Meeker, Statistical
+/// Intervals, §5.2; Woodruff 1952 for dependent values). None on a side where even as many
+/// independent values as there are requests have none.
+fn ends(total: usize, requests: usize, counted: u64, q: f64) -> [Option<usize>; 2] {
+    let (low, high) = ranks(counted, q);
+    let (possible_low, possible_high) = ranks(requests as u64, q);
+    let at = |rank: u64| place(total, rank as f64 / counted as f64);
+    [
+        low.filter(|_| possible_low.is_some()).map(at),
+        high.filter(|_| possible_high.is_some()).map(at),
+    ]
+}
 
-    /// From values of which those at its places stand where they do in rising order; places
-    /// beyond them are those of failures.
-    fn estimate(&self, values: &[f64]) -> Estimate {
-        let at = |place: usize| values.get(place).copied();
-        Estimate {
-            value: at(self.value),
-            low: self.low.and_then(at),
-            high: self.high.and_then(at),
-        }
+/// Fills the bounds of estimates from the places of their ends; places beyond the values are those
+/// of failures.
+fn bound(
+    estimates: &mut [Estimate; QUANTILES.len()],
+    values: &mut [f64],
+    ends: &[Option<[Option<usize>; 2]>; QUANTILES.len()],
+) {
+    let mut places: Vec<usize> = ends.iter().flatten().flatten().flatten().copied().collect();
+    places.sort_unstable();
+    put_in_place(values, 0, &places);
+    for (estimate, ends) in estimates.iter_mut().zip(ends) {
+        let [low, high] = ends.unwrap_or_default();
+        let at = |place: Option<usize>| values.get(place?).copied();
+        (estimate.low, estimate.high) = (at(low), at(high));
     }
 }
 
@@ -161,24 +225,14 @@ fn binomial_ranks(n: u64, q: f64) -> Ranks {
     ((low > 0).then_some(low), (high <= n).then_some(high))
 }
 
-/// Mean of all values, with a t-interval over the means of batches of successive requests:
-/// neighbours in time wait together, so that single values are no independent sample.
-fn mean_with_interval<V: AsRef<[f64]>>(requests: &[V], values: &[f64]) -> Estimate {
+/// Mean of all values, with a t-interval over the means of batches of successive requests.
+fn mean<V: AsRef<[f64]>>(requests: &[V], values: &[f64], bounds: Bounds) -> Estimate {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let size = requests.len() / BATCHES;
-    let half = (size >= 2).then(|| {
-        let means = (0..BATCHES).map(|batch| {
-            let end = if batch + 1 == BATCHES {
-                requests.len()
-            } else {
-                (batch + 1) * size
-            };
-            let of_batch = requests[batch * size..end].iter().flat_map(|v| v.as_ref());
-            let (sum, n) = of_batch.fold((0.0, 0.0), |(sum, n), v| (sum + v, n + 1.0));
-            sum / n
-        });
-        half_width(&means.collect::<Vec<f64>>())
-    });
+    let means = match bounds {
+        Bounds::Skipped => None,
+        Bounds::Own | Bounds::ByLoad { .. } => batch_means(requests, |v| v),
+    };
+    let half = means.map(|means| T_QUANTILE * (variance(&means) / BATCHES as f64).sqrt());
     let half = half.filter(|half: &f64| half.is_finite());
     Estimate {
         value: Some(mean),
@@ -187,19 +241,38 @@ fn mean_with_interval<V: AsRef<[f64]>>(requests: &[V], values: &[f64]) -> Estima
     }
 }
 
-/// Half of the 95 % t-interval of the mean of [`BATCHES`] independent values.
-fn half_width(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
+/// Mean of a figure of the values in each of [`BATCHES`] batches of successive requests; none with
+/// fewer than two requests for each.
+fn batch_means<V: AsRef<[f64]>>(
+    requests: &[V],
+    figure: impl Fn(f64) -> f64,
+) -> Option<[f64; BATCHES]> {
+    let size = requests.len() / BATCHES;
+    (size >= 2).then(|| {
+        std::array::from_fn(|batch| {
+            let end = if batch + 1 == BATCHES {
+                requests.len()
+            } else {
+                (batch + 1) * size
+            };
+            let of_batch = requests[batch * size..end].iter().flat_map(|v| v.as_ref());
+            let (sum, n) = of_batch.fold((0.0, 0.0), |(sum, n), v| (sum + figure(*v), n + 1.0));
+            sum / n
+        })
+    })
+}
+
+fn variance(values: &[f64; BATCHES]) -> f64 {
+    let n = BATCHES as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    T_QUANTILE * (square / n).sqrt()
+    values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Distribution, nearest_rank, put_in_place, ranks};
+    use super::{Bounds, Distribution, nearest_rank, put_in_place, ranks};
 
     fn one_each(values: impl IntoIterator<Item = f64>) -> Vec<[f64; 1]> {
         values.into_iter().map(|v| [v]).collect()
@@ -232,7 +305,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_nearest_ranks() {
-        let of_100 = Distribution::of(&one_each((1..=100).map(f64::from)), 0);
+        let of_100 = Distribution::of(&one_each((1..=100).map(f64::from)), 0, Bounds::Own);
         assert_eq!(of_100.p50.value, Some(50.0));
         assert_eq!(of_100.p95.value, Some(95.0));
         assert_eq!(of_100.p99.value, Some(99.0));
@@ -242,20 +315,61 @@ mod tests {
 
     #[test]
     fn percentile_that_failures_reach_is_null() {
-        let with_failures = Distribution::of(&one_each((1..=94).map(f64::from)), 6);
+        let with_failures = Distribution::of(&one_each((1..=94).map(f64::from)), 6, Bounds::Own);
         assert_eq!(with_failures.p90.value, Some(90.0));
         assert_eq!(with_failures.p90.high, None);
         assert_eq!(with_failures.p95.value, None);
-        assert!(with_failures.p95.low.is_some());
         assert_eq!(with_failures.mean.value, Some(47.5));
-        assert_eq!(Distribution::of(&one_each([]), 10), Distribution::default());
+        assert_eq!(
+            Distribution::of(&one_each([]), 10, Bounds::Own),
+            Distribution::default()
+        );
+    }
+
+    #[test]
+    fn values_that_last_bound_less_than_those_that_do_not() {
+        let lasting = one_each((0..600).map(|i| f64::from(i / 100 % 2 * 10 + i % 7)));
+        let mixed = one_each((0..600).map(|i| f64::from(i % 2 * 10 + i % 7)));
+        let width = |values: &[[f64; 1]]| {
+            let p50 = Distribution::of(values, 0, Bounds::Own).p50;
+            p50.high.zip(p50.low).map(|(high, low)| high - low)
+        };
+        assert!(width(&mixed).unwrap() < 5.0);
+        assert!(width(&lasting).is_none_or(|width| width >= 9.0));
+    }
+
+    #[test]
+    fn tail_that_follows_the_load_needs_a_long_trial() {
+        let of = |n| {
+            let values = one_each((0..n).map(|i| f64::from(i * 7919 % 1000)));
+            Distribution::of(&values, 0, Bounds::ByLoad { above: 0.4 })
+        };
+        let (short, long) = (of(700), of(6100));
+        assert_eq!((short.p95.low, short.p95.high), (None, None));
+        assert!(short.p50.high.is_some() && long.p95.high.is_some());
+        assert_eq!(long.p99.high, None);
+    }
+
+    #[test]
+    fn skipped_bounds_leave_the_values() {
+        let values = one_each((0..2000).map(|i| f64::from(i * 7919 % 1000)));
+        let (skipped, own) = (
+            Distribution::of(&values, 0, Bounds::Skipped),
+            Distribution::of(&values, 0, Bounds::Own),
+        );
+        assert_eq!(skipped.p95.value, own.p95.value);
+        assert_eq!((skipped.p50.high, skipped.mean.high), (None, None));
+        assert!(own.p50.high.is_some() && own.mean.high.is_some());
     }
 
     #[test]
     fn dependent_values_do_not_narrow_the_interval() {
         let single = one_each((0..200).map(f64::from));
         let repeated: Vec<[f64; 50]> = (0..200).map(|v| [f64::from(v); 50]).collect();
-        let (single, repeated) = (Distribution::of(&single, 0), Distribution::of(&repeated, 0));
+        let (single, repeated) = (
+            Distribution::of(&single, 0, Bounds::Own),
+            Distribution::of(&repeated, 0, Bounds::Own),
+        );
         assert_eq!(single.p90, repeated.p90);
         assert_eq!(single.mean, repeated.mean);
     }
@@ -278,7 +392,7 @@ mod tests {
         fn estimates_are_ordered(
             values in prop::collection::vec(0.0..9.0_f64, 1..200), failed in 0..20_usize,
         ) {
-            let d = Distribution::of(&one_each(values), failed);
+            let d = Distribution::of(&one_each(values), failed, Bounds::Own);
             let ordered = [d.p50, d.p90, d.p95, d.p99].map(|e| e.value.unwrap_or(f64::INFINITY));
             prop_assert!(ordered.is_sorted());
             for e in [d.p50, d.p90, d.p95, d.p99, d.mean] {

@@ -26,7 +26,8 @@ pub struct TrialSpec {
     pub draw: u64,
     /// Factor on the arrival rate.
     pub rate_scale: f64,
-    /// Whether the caller needs [`Trial::requests`].
+    /// Whether the caller needs [`Trial::requests`]. Only then has the row of a simulated trial
+    /// intervals: they take as long as a good part of it.
     pub keep_requests: bool,
 }
 
@@ -142,6 +143,23 @@ impl<'a> TrialRunner<'a> {
         self
     }
 
+    /// A runner for `replicas` servers of each configuration, the shortest queue of which takes the
+    /// next request, with a client of as many places. None where that cannot be simulated: on a
+    /// real server, or for a model with experts.
+    #[must_use]
+    pub fn replicated(self, replicas: u64) -> Option<Self> {
+        let Bench::Simulated(simulated) = self.bench else {
+            return None;
+        };
+        let mut protocol = self.protocol;
+        protocol.client.max_in_flight = protocol.client.max_in_flight.map(|n| n * replicas);
+        Some(Self {
+            bench: Bench::Simulated(Box::new(simulated.replicated(replicas)?)),
+            protocol,
+            ..self
+        })
+    }
+
     /// What the results of a backend depend on beside parameters and tables: versions, and
     /// digests of data. For [`sbt_engine::Stage::identity`].
     #[must_use]
@@ -221,6 +239,28 @@ impl<'a> TrialRunner<'a> {
             self.ctx.check_cancelled()?;
             let draw = self.draw(spec)?;
             Ok(simulated.e2e_without(factors, spec, draw, &self.protocol))
+        })
+    }
+
+    /// Simulates trials in parallel and hands each, with its requests, to `read`; nothing is
+    /// remembered. For studies whose trials are many, and cost less than their place on the disk.
+    ///
+    /// # Errors
+    /// On a real server, or when the run is being stopped.
+    pub fn simulate<R: Send>(
+        &self,
+        specs: &[TrialSpec],
+        read: impl Fn(Trial) -> R + Sync,
+    ) -> Result<Vec<R>, StageError> {
+        let Bench::Simulated(simulated) = &self.bench else {
+            return Err(StageError::user("a real server cannot be simulated"));
+        };
+        self.in_parallel(specs, |spec| {
+            self.ctx.check_cancelled()?;
+            let (key, draw) = (self.key(spec)?, self.draw(spec)?);
+            let trial = simulated.trial(key, spec, draw, &self.protocol)?;
+            self.note_progress();
+            Ok(read(trial))
         })
     }
 
@@ -385,8 +425,9 @@ impl<'a> TrialRunner<'a> {
             "draw": spec.draw,
             "rate_scale": spec.rate_scale,
             "protocol": self.protocol,
+            "bounds": spec.keep_requests || matches!(self.bench, Bench::Measured(_)),
         });
-        Ok(Digest::of_value("sbt-trial-v1", &value))
+        Ok(Digest::of_value("sbt-trial-v2", &value))
     }
 }
 

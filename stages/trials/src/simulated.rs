@@ -24,6 +24,8 @@ pub(crate) struct Simulated {
     model: Model,
     gpu: Gpu,
     gpus: u64,
+    /// Servers alike behind one balancer, each on as many GPUs.
+    replicas: u64,
     usd_per_gpu_hour: Option<f64>,
     /// Version of the server; empty for the newest.
     version: String,
@@ -114,6 +116,7 @@ impl Simulated {
             speculative_acceptance: backend.speculative_acceptance.clone(),
             usd_per_gpu_hour: backend.usd_per_gpu_hour.or(gpu.usd_per_hour),
             gpus: backend.gpus,
+            replicas: 1,
             server,
             model,
             gpu,
@@ -130,6 +133,13 @@ impl Simulated {
     pub(crate) fn take_coefficients(&mut self, coefficients: Coefficients) {
         self.steps.0.coefficients = coefficients;
         self.steps.1 = digest(&self.steps.0);
+    }
+
+    /// Several servers alike, the shortest queue of which takes the next request. None for a model
+    /// with experts: engines of one server share them and wait for one another, servers do not.
+    pub(crate) fn replicated(self, replicas: u64) -> Option<Self> {
+        let alone = self.model.experts.is_none();
+        alone.then_some(Self { replicas, ..self })
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.
@@ -167,6 +177,7 @@ impl Simulated {
         json!({
             "identity": self.identity,
             "gpus": self.gpus,
+            "replicas": self.replicas,
             "usd_per_gpu_hour": self.usd_per_gpu_hour,
             "config": self.server.effective(config).value(),
             "steps": self.steps.1,
@@ -225,14 +236,15 @@ impl Simulated {
         if !breaches.is_empty() {
             return Err(NotLaunched::Refused(Outcome::Rejected, breaches.join(" ")));
         }
-        let config = self
+        let mut config = self
             .engine_config(config)
             .map_err(NotLaunched::Unmodelled)?;
+        config.data_parallel_size *= tokens(self.replicas);
         Server::launch(
             &config,
             &self.model,
             &self.gpu,
-            tokens(self.gpus),
+            tokens(self.gpus * self.replicas),
             &self.steps.0,
         )
         .map_err(|failure| {
@@ -317,7 +329,8 @@ impl Simulated {
         });
         let requests: Vec<RequestRow> = requests.collect();
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
-        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let slo = &protocol.slo;
+        let metrics = Metrics::of(&requests, slo, last_arrival_s, spec.keep_requests);
         let measured: Vec<&RequestRow> = requests
             .iter()
             .filter(|r| r.phase == Phase::Measure)
@@ -342,7 +355,7 @@ impl Simulated {
     }
 
     fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
-        let gpus = self.server.replica_gpus(&spec.config);
+        let gpus = self.replicas * self.server.replica_gpus(&spec.config);
         let backend = format!(
             "simulator: {} {}, {} on {}",
             self.server.name, self.server.version, self.model.name, self.gpu.name

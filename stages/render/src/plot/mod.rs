@@ -1,6 +1,7 @@
 //! Plots as SVG: coordinates from here, markup from the templates.
 
 mod chart;
+mod curve;
 mod fidelity;
 mod pareto;
 mod plots;

@@ -8,6 +8,7 @@ use crate::inputs::Inputs;
 use crate::params::Params;
 use crate::view::View;
 
+use super::curve::curve;
 use super::fidelity::fidelity;
 use super::pareto::pareto;
 use super::requests::Requests;
@@ -24,6 +25,7 @@ pub(crate) struct Plots {
     pub(crate) tail: Option<String>,
     pub(crate) trace: Option<String>,
     pub(crate) fidelity: Option<String>,
+    pub(crate) curve: Option<String>,
     /// Of each trial, in the order of the table.
     pub(crate) trials: Vec<Vec<Drawn>>,
     /// What is to be said when some trials are not drawn.
@@ -63,6 +65,7 @@ impl Plots {
             tail: drawn(!inputs.attribution.is_empty(), &|| tail(inputs, parts))?,
             trace: drawn(!inputs.trace.is_empty(), &|| search_trace(inputs, stamp))?,
             fidelity: fidelity(&inputs.fidelity, "SIMULATED AGAINST MEASURED")?,
+            curve: curve(&inputs.rate_curve, stamp)?,
             not_drawn: (trials.len() > DRAWN).then(|| {
                 format!("Plots are of the first {DRAWN} trials; the tables have all of them.")
             }),
@@ -77,6 +80,7 @@ impl Plots {
             ("tail", self.tail),
             ("search_trace", self.trace),
             ("fidelity", self.fidelity),
+            ("rate_curve", self.curve),
         ];
         let named = named.into_iter();
         let named = named.filter_map(|(name, plot)| Some((name.to_owned(), plot?)));

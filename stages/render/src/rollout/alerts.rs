@@ -61,7 +61,7 @@ impl Found<'_> {
     fn tail(&self, key: &str, name: &str) -> Option<Alert> {
         let metric = format!("{key}_p95_s");
         let found = self.inputs.stability_of(&self.row.config_id, &metric)?;
-        let bound = found.hi.unwrap_or(found.mean);
+        let bound = found.hi.unwrap_or(found.value);
         let interval = format::interval(&metric, found.lo, found.hi);
         Some(Alert {
             name: format!("Serving{name}TailAboveExpected"),
@@ -71,7 +71,7 @@ impl Found<'_> {
             summary: format!(
                 "p95 of {name} is above what was {} for this configuration: {} ({interval})",
                 found.provenance,
-                format::metric(&metric, found.mean)
+                format::metric(&metric, found.value)
             ),
         })
     }
@@ -114,7 +114,7 @@ impl Found<'_> {
     /// The KV cache is fuller than it was here.
     fn cache(&self) -> Option<Alert> {
         let found = self.inputs.stability_of(&self.row.config_id, "kv_peak")?;
-        let peak = found.hi.unwrap_or(found.mean);
+        let peak = found.hi.unwrap_or(found.value);
         let metric = self.server.metrics.kv_usage.first()?;
         (peak < KV_FULL).then(|| Alert {
             name: "ServingKvCacheAboveExpected".to_owned(),
@@ -123,7 +123,7 @@ impl Found<'_> {
             severity: "warning",
             summary: format!(
                 "the KV cache is fuller than the peak of {} that was {} for this configuration",
-                format::share(found.mean),
+                format::share(found.value),
                 found.provenance
             ),
         })

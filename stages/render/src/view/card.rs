@@ -83,7 +83,7 @@ fn card(row: &CandidateRow, params: &Params, inputs: &Inputs, server: &ServerSpe
         let found = inputs.stability_of(&row.config_id, name)?;
         Some(Metric {
             name: (*name).to_owned(),
-            value: format::metric(name, found.mean),
+            value: format::metric(name, found.value),
             interval: format::interval(name, found.lo, found.hi),
             delta: found.delta.map_or(format::NOTHING.to_owned(), |delta| {
                 format::delta(delta, found.delta_lo, found.delta_hi)
@@ -144,10 +144,10 @@ fn risks(row: &CandidateRow, inputs: &Inputs) -> Vec<String> {
         .iter()
         .filter_map(|metric| worse(found(metric)?));
     risks.extend(worse);
-    if let Some(peak) = found("kv_peak").filter(|row| row.mean >= KV_CLOSE) {
+    if let Some(peak) = found("kv_peak").filter(|row| row.value >= KV_CLOSE) {
         risks.push(format!(
             "The KV cache is {} full at its peak: longer requests than these preempt others.",
-            format::share(peak.mean)
+            format::share(peak.value)
         ));
     }
     let variant = inputs.quality.iter().filter(|quality| {

@@ -38,7 +38,8 @@ pub(crate) fn facts(params: &Params, inputs: &Inputs) -> Vec<Fact> {
             decides(
                 "Every candidate of the search served the same draw of the workload. The finalists \
                  and the baseline were then measured on fresh draws, common to all of them; only \
-                 those figures are reported, with t-intervals over the draws.",
+                 those figures are reported, with intervals over the draws: of the sign test for a \
+                 figure, which is a median, and of Wilcoxon's signed-rank test for a change.",
             ),
         ),
         (

@@ -1,6 +1,7 @@
 //! The one view of the tables that every artefact shows.
 
 mod answer;
+mod capacity;
 mod card;
 mod effects;
 mod fidelity;
@@ -45,7 +46,9 @@ pub(crate) struct View {
     pub(crate) baseline: String,
     pub(crate) effects: Vec<effects::EffectView>,
     pub(crate) verdicts: Vec<tables::VerdictView>,
-    pub(crate) plan: Vec<tables::PlanView>,
+    pub(crate) plan: Vec<capacity::PlanView>,
+    pub(crate) sensitivity: Vec<capacity::SensitivityView>,
+    pub(crate) rates: Vec<capacity::RateView>,
     pub(crate) samplers: Vec<samplers::SamplerView>,
     pub(crate) samplers_say: String,
     pub(crate) cards: Vec<Card>,
@@ -90,7 +93,9 @@ impl View {
                 .map_or(String::new(), |row| row.config_name.clone()),
             effects: effects::effects(params, inputs),
             verdicts: tables::verdicts(inputs),
-            plan: tables::plan(inputs),
+            plan: capacity::plan(inputs),
+            sensitivity: capacity::sensitivity(inputs),
+            rates: capacity::rates(inputs),
             samplers: samplers::samplers(inputs),
             samplers_say: samplers::comparison(inputs),
             cards,

@@ -57,44 +57,6 @@ pub(crate) fn broken(inputs: &Inputs) -> Vec<String> {
     lines.collect()
 }
 
-/// Capacity and cost of one configuration.
-#[derive(Debug, Serialize)]
-pub(crate) struct PlanView {
-    pub(crate) name: String,
-    pub(crate) slo: String,
-    pub(crate) max_rps: String,
-    pub(crate) limited_by: String,
-    pub(crate) peak_rps: String,
-    pub(crate) headroom: String,
-    pub(crate) replicas: String,
-    pub(crate) gpus: String,
-    pub(crate) month: String,
-    pub(crate) mtok: String,
-    pub(crate) trials: String,
-}
-
-pub(crate) fn plan(inputs: &Inputs) -> Vec<PlanView> {
-    let views = inputs.plan.iter().map(|row| PlanView {
-        name: row.config_name.clone(),
-        slo: row.slo.clone(),
-        max_rps: row.max_rps.map_or(NOTHING.to_owned(), format::digits),
-        limited_by: row
-            .limited_by
-            .clone()
-            .unwrap_or_else(|| "nothing within the rates tried".to_owned()),
-        peak_rps: format::digits(row.peak_rps),
-        headroom: format!("{:.0} %", row.headroom * 100.0),
-        replicas: row
-            .replicas
-            .map_or(NOTHING.to_owned(), |n| format!("{n} + {}", row.spares)),
-        gpus: row.gpus.map_or(NOTHING.to_owned(), format::count),
-        month: row.cost_usd_month.map_or(NOTHING.to_owned(), format::money),
-        mtok: format::maybe("cost_per_mtok", row.cost_per_mtok),
-        trials: format::count(row.n_trials),
-    });
-    views.collect()
-}
-
 /// Where the time goes, of one configuration and population.
 #[derive(Debug, Serialize)]
 pub(crate) struct TailView {
@@ -176,6 +138,8 @@ pub(crate) struct ComparisonView {
     pub(crate) goodput: String,
     pub(crate) cost: String,
     pub(crate) quality: String,
+    pub(crate) p_feasible: String,
+    pub(crate) p_on_front: String,
     pub(crate) state: String,
 }
 
@@ -202,9 +166,15 @@ pub(crate) fn comparison(inputs: &Inputs) -> Vec<ComparisonView> {
         quality: row
             .quality
             .map_or(NOTHING.to_owned(), |v| format!("{v:.4}")),
+        p_feasible: probability(row.p_feasible),
+        p_on_front: probability(row.p_on_front),
         state: state(row),
     });
     views.collect()
+}
+
+fn probability(p: Option<f64>) -> String {
+    p.map_or(NOTHING.to_owned(), |p| format!("{:.0} %", p * 100.0))
 }
 
 fn state(row: &CandidateRow) -> String {
@@ -227,7 +197,7 @@ fn state(row: &CandidateRow) -> String {
 pub(crate) struct StabilityView {
     pub(crate) name: String,
     pub(crate) metric: String,
-    pub(crate) mean: String,
+    pub(crate) value: String,
     pub(crate) interval: String,
     pub(crate) search: String,
     pub(crate) shrinkage: String,
@@ -253,14 +223,17 @@ pub(crate) fn stability(inputs: &Inputs) -> Vec<StabilityView> {
     let views = shown.map(|row| StabilityView {
         name: row.config_name.clone(),
         metric: row.metric.clone(),
-        mean: format::metric(&row.metric, row.mean),
-        interval: format::interval(&row.metric, row.lo, row.hi),
+        value: format::metric(&row.metric, row.value),
+        interval: match &row.unbounded {
+            Some(why) => why.clone(),
+            None => format::interval(&row.metric, row.lo, row.hi),
+        },
         search: format::maybe(&row.metric, row.search_value),
         shrinkage: row
             .search_value
             .filter(|seen| *seen != 0.0)
             .map_or(NOTHING.to_owned(), |seen| {
-                format::percent(row.mean / seen - 1.0)
+                format::percent(row.value / seen - 1.0)
             }),
         delta: row.delta.map_or(NOTHING.to_owned(), |delta| {
             format::delta(delta, row.delta_lo, row.delta_hi)

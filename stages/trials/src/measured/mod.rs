@@ -22,6 +22,7 @@ use crate::draw::Draw;
 use crate::metrics::Metrics;
 use crate::request_row::phases;
 use crate::trial_row::{Execution, Identity, trial_row};
+use crate::warm_up;
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
 use machine::{Machine, Unready};
@@ -136,7 +137,7 @@ impl<'a> Measured<'a> {
     ) -> Result<Trial, StageError> {
         let requests = request_rows(&identity, draw, protocol, &measured);
         let last_arrival_s = draw.last_arrival_s / spec.rate_scale;
-        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s);
+        let metrics = Metrics::of(&requests, &protocol.slo, last_arrival_s, true);
         let death = self.machine.death();
         if let (Backend::Endpoint(endpoint), 0) = (&self.backend, metrics.n_ok) {
             return Err(nothing_succeeded(&endpoint.url, &requests));
@@ -158,6 +159,9 @@ impl<'a> Measured<'a> {
         execution.client_cpu = Some(measured.client_cpu);
         execution.wall_s = Some(measured.wall_s);
         execution.warnings = warnings(&measured, &requests, draw);
+        let counted = requests.iter().filter(|r| r.phase == Phase::Measure);
+        let counted: Vec<&RequestRow> = counted.collect();
+        execution.warnings.extend(warm_up::warning(&counted));
         let state = telemetry::state(&measured.samples, measured.engine, self.version());
         let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
         Ok(Trial {

@@ -129,7 +129,7 @@ mod tests {
 
     fn of(requests: &[RequestRow], client: ClientState) -> (Outcome, Option<String>) {
         let protocol = Protocol::default();
-        let metrics = Metrics::of(requests, &protocol.slo, 50.0);
+        let metrics = Metrics::of(requests, &protocol.slo, 50.0, false);
         outcome(requests, &metrics, &protocol, &client, 50.0)
     }
 
