@@ -116,6 +116,9 @@ pub(crate) struct RunArgs {
     /// Where to place the results for people. Default: results/PIPELINE.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Write the verdicts of gates as JUnit XML. In a job of GitHub Actions they also go to its summary.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
     /// Print one event per line as JSON on stdout, and nothing else.
     #[arg(long)]
     pub(crate) json: bool,

@@ -40,7 +40,7 @@ pub use pipeline::{
 };
 pub use query::{Query, query};
 pub use reference::find_table;
-pub use results::place;
+pub use results::{place, place_run};
 pub use run::{
     Explanation, Fate, Forecast, RunError, RunOptions, RunReport, StageFate, StageReport, explain,
     forecast, run,

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use crate::run::{RunError, RunReport, concat, with_axes};
-use crate::{Digest, Plan, Store, StoreError, StoredOutput, Table};
+use crate::{Digest, Plan, RunEntry, RunLog, Store, StoreError, StoredOutput, Table};
 
 /// File in a results folder that says that it is one, and of what.
 const MARKER: &str = ".sbt-results";
@@ -20,7 +20,66 @@ const MARKER: &str = ".sbt-results";
 /// # Errors
 /// When the folder holds something else, or cannot be written. What lay there stays then.
 pub fn place(plan: &Plan, report: &RunReport, store: &Store, out: &Path) -> Result<(), RunError> {
-    let contents = contents(plan, report);
+    let stages = plan.stages.iter().zip(&report.stages);
+    let results = stages.map(|(planned, stage)| StageResult {
+        stage: planned.name.clone(),
+        axes: planned.axes.clone(),
+        outputs: stage
+            .manifest()
+            .map(|manifest| manifest.outputs.clone())
+            .unwrap_or_default(),
+    });
+    place_results(results.collect(), store, out)
+}
+
+/// Places what a run of the log left, as [`place`] does; what is not in the store any more, and
+/// what the run did not reach, is left out.
+///
+/// # Errors
+/// When nothing of the run is in the store, and like [`place`].
+pub fn place_run(log: &RunLog, run: &RunEntry, store: &Store, out: &Path) -> Result<(), RunError> {
+    let stages = log.stages(&run.run).into_iter();
+    let results = stages.filter_map(|entry| {
+        let manifest = store.manifest(&entry.key?.parse().ok()?).ok()?;
+        let (stage, axes) = instance(&entry.stage);
+        Some(StageResult {
+            stage,
+            axes,
+            outputs: manifest.outputs,
+        })
+    });
+    let results: Vec<StageResult> = results.collect();
+    if results.is_empty() {
+        return Err(RunError::User(format!(
+            "nothing of run {} is in the store any more; run its pipeline again",
+            run.run
+        )));
+    }
+    place_results(results, store, out)
+}
+
+/// What one stage left.
+struct StageResult {
+    stage: String,
+    axes: BTreeMap<String, Value>,
+    outputs: BTreeMap<String, StoredOutput>,
+}
+
+/// Stage and axes of an instance, from its name: `search[sampler=random]`.
+fn instance(id: &str) -> (String, BTreeMap<String, Value>) {
+    let Some((stage, axes)) = id.strip_suffix(']').and_then(|id| id.split_once('[')) else {
+        return (id.to_owned(), BTreeMap::new());
+    };
+    let axes = axes.split(',').filter_map(|axis| {
+        let (name, value) = axis.split_once('=')?;
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        Some((name.to_owned(), value))
+    });
+    (stage.to_owned(), axes.collect())
+}
+
+fn place_results(results: Vec<StageResult>, store: &Store, out: &Path) -> Result<(), RunError> {
+    let contents = contents(results);
     let identity = identity(&contents);
     if fs::read_to_string(out.join(MARKER)).is_ok_and(|text| text == identity)
         && whole(out, &contents)
@@ -48,22 +107,27 @@ enum Content {
 /// One instance's table, and the axes of the instance.
 type Part = (Digest, BTreeMap<String, Value>);
 
-fn contents(plan: &Plan, report: &RunReport) -> BTreeMap<String, Content> {
+fn contents(results: Vec<StageResult>) -> BTreeMap<String, Content> {
     let mut contents = BTreeMap::new();
     let mut tables: BTreeMap<String, Vec<Part>> = BTreeMap::new();
-    for (planned, stage) in plan.stages.iter().zip(&report.stages) {
-        for (name, output) in stage.outputs() {
+    for StageResult {
+        stage,
+        axes,
+        outputs,
+    } in results
+    {
+        for (name, output) in outputs {
             match output {
                 StoredOutput::Folder { files } => {
                     let files = files
-                        .iter()
-                        .map(|(path, d)| (path.clone(), Content::Object(*d)));
+                        .into_iter()
+                        .map(|(path, digest)| (path, Content::Object(digest)));
                     contents.extend(files);
                 }
                 StoredOutput::Table { digest, .. } => tables
-                    .entry(format!("tables/{}.{name}.parquet", planned.name))
+                    .entry(format!("tables/{stage}.{name}.parquet"))
                     .or_default()
-                    .push((*digest, planned.axes.clone())),
+                    .push((digest, axes.clone())),
                 StoredOutput::File { .. } => {}
             }
         }

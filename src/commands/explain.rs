@@ -15,7 +15,7 @@ pub(crate) fn explain(
     store: &Path,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let plan = pipeline::plan(&arguments.pipeline, environment)?;
+    let plan = pipeline::plan_with_runs(&arguments.pipeline, store, environment)?;
     let selection = Selection {
         only: vec![arguments.stage.clone()],
         ..Selection::default()

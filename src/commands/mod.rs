@@ -19,6 +19,7 @@ mod stages;
 mod status;
 mod stored;
 mod table;
+mod verdict_files;
 
 use crate::arguments::{Arguments, Command};
 use crate::environment::Environment;

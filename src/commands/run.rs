@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sbt_engine::{
-    Cancel, EventSink, Graph, Plan, RunOptions, RunReport, Selection, StageFate, Store, Table,
-    check_lock, forecast, place, run as run_plan, verdicts, write_lock,
+    Cancel, EventSink, Graph, Plan, RunOptions, RunReport, Selection, StageFate, StoredVerdict,
+    Table, check_lock, forecast, place, run as run_plan, verdicts, write_lock,
 };
 use sbt_schemas::{Summary, TrialRow};
 
@@ -14,6 +14,7 @@ use crate::arguments::RunArgs;
 use crate::commands::pipeline;
 use crate::commands::status::forecast_lines;
 use crate::commands::stored::{open_log, open_store};
+use crate::commands::verdict_files::{add_step_summary, write_junit};
 use crate::environment::Environment;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
@@ -27,7 +28,11 @@ pub(crate) fn run(
     store: &Path,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let plan = Arc::new(pipeline::plan(&arguments.pipeline, environment)?);
+    let plan = Arc::new(pipeline::plan_with_runs(
+        &arguments.pipeline,
+        store,
+        environment,
+    )?);
     let options = options(arguments, &plan, store)?;
     if arguments.dry_run {
         return dry_run(&plan, &options, environment);
@@ -186,15 +191,20 @@ fn finish(
         place(plan, report, &store, &out)?;
         results = Some(out);
     }
-    if !arguments.json {
-        say(report, &store, results.as_deref(), environment)?;
+    let verdicts = verdicts(report, &store);
+    if let Some(path) = &arguments.junit {
+        write_junit(path, &plan.name, &verdicts)?;
     }
-    gates(report, &store, arguments)
+    add_step_summary(&plan.name, &verdicts, environment)?;
+    if !arguments.json {
+        say(report, &verdicts, results.as_deref(), environment)?;
+    }
+    gates(&verdicts, arguments)
 }
 
 fn say(
     report: &RunReport,
-    store: &Store,
+    verdicts: &[(String, StoredVerdict)],
     results: Option<&Path>,
     environment: &Environment,
 ) -> Result<(), Failure> {
@@ -215,13 +225,12 @@ fn say(
         out.write_all(closing(&summary, paint).as_bytes())?;
     } else {
         // Without a report of a decision the verdicts are the answer, or else the trials.
-        let verdicts = verdicts(report, store);
         if verdicts.is_empty() {
             out.write_all(trials(&placed_trials(results)).as_bytes())?;
         }
         for (_, verdict) in verdicts {
-            let evidence = verdict.evidence.unwrap_or_default();
-            let (ended, check) = (verdict.verdict, verdict.check);
+            let evidence = verdict.evidence.as_deref().unwrap_or_default();
+            let (ended, check) = (&verdict.verdict, &verdict.check);
             writeln!(out, "  {ended:<17} {check}: {evidence}")?;
         }
     }
@@ -258,12 +267,12 @@ fn read_summary(path: &Path) -> Option<Summary> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
 
-fn gates(report: &RunReport, store: &Store, arguments: &RunArgs) -> Result<(), Failure> {
-    let failed: Vec<String> = verdicts(report, store)
-        .into_iter()
+fn gates(verdicts: &[(String, StoredVerdict)], arguments: &RunArgs) -> Result<(), Failure> {
+    let failed: Vec<String> = verdicts
+        .iter()
         .filter(|(_, verdict)| verdict.verdict == "fail")
         .map(|(stage, verdict)| {
-            let evidence = verdict.evidence.unwrap_or_default();
+            let evidence = verdict.evidence.as_deref().unwrap_or_default();
             format!("  {stage}: {}: {evidence}", verdict.check)
         })
         .collect();

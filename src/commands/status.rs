@@ -16,7 +16,7 @@ pub(crate) fn status(
     store: &Path,
     environment: &Environment,
 ) -> Result<(), Failure> {
-    let plan = pipeline::plan(&arguments.pipeline, environment)?;
+    let plan = pipeline::plan_with_runs(&arguments.pipeline, store, environment)?;
     let store = open_store(store)?;
     let forecasts = forecast(&plan, &store, &open_log(&store))?;
     let mut out = io::stdout().lock();

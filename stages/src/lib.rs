@@ -19,6 +19,7 @@ pub const KINDS: Registry = &[
     &sbt_coverage::ShrinkageKind,
     &sbt_validate::ValidateKind,
     &sbt_gate::GateKind,
+    &sbt_gate::RegressionKind,
     &sbt_render::RenderKind,
     &sbt_command::CommandKind,
 ];

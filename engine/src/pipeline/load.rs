@@ -26,6 +26,9 @@ pub struct LoadOptions {
     pub profile: Option<String>,
     /// The environment; nothing else of it is read.
     pub env: BTreeMap<String, String>,
+    /// Folders with the results of earlier runs, by what they are called in the pipeline: they stand
+    /// in for folders of these names that do not exist.
+    pub runs: BTreeMap<String, PathBuf>,
 }
 
 /// Reads a pipeline: layers, references, matrices, wiring. Opens the pipeline's files, and looks
@@ -57,7 +60,7 @@ pub(crate) struct Reading {
 impl Reading {
     pub(crate) fn of(layers: &Layers, options: &LoadOptions, registry: Registry) -> Self {
         let folder = options.path.parent().unwrap_or(Path::new(""));
-        let mut resolver = Resolver::new(layers, &options.env, folder);
+        let mut resolver = Resolver::new(layers, options, folder);
         let document = Document::read(layers, &options.path, &mut resolver.report);
         let mut instances = Vec::with_capacity(document.stages.len());
         for (name, entries) in &document.stages {

@@ -7,6 +7,7 @@ use figment::value::Value;
 use serde_json::Value as Json;
 
 use super::layers::Layers;
+use super::load::LoadOptions;
 use super::params::Open;
 use super::reference::{self, Malformed, Piece, Reference};
 use super::report::Report;
@@ -21,6 +22,7 @@ pub(crate) struct Resolver<'a> {
     pub(crate) report: Report<'a>,
     env: &'a BTreeMap<String, String>,
     folder: &'a Path,
+    runs: &'a BTreeMap<String, PathBuf>,
     /// Parameters resolved so far, by their dotted path and whether what the machine lacks was
     /// let pass; none for what cannot be.
     pub(crate) known: BTreeMap<(String, bool), Option<Rc<Resolved>>>,
@@ -110,16 +112,13 @@ impl<'s> Site<'s> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(crate) fn new(
-        layers: &'a Layers,
-        env: &'a BTreeMap<String, String>,
-        folder: &'a Path,
-    ) -> Self {
+    pub(crate) fn new(layers: &'a Layers, options: &'a LoadOptions, folder: &'a Path) -> Self {
         Self {
             layers,
             report: Report::new(layers),
-            env,
+            env: &options.env,
             folder,
+            runs: &options.runs,
             known: BTreeMap::new(),
             open: Vec::new(),
         }
@@ -269,10 +268,11 @@ impl<'a> Resolver<'a> {
         std::path::absolute(found).ok()
     }
 
-    /// The same of a folder.
+    /// The same of a folder, or of the results of a run of that name.
     pub(crate) fn existing_folder(&self, path: &Path) -> Option<PathBuf> {
+        let run = path.to_str().and_then(|name| self.runs.get(name)).cloned();
         let tries = [self.folder.join(path), path.to_owned()];
-        let found = tries.into_iter().find(|path| path.is_dir())?;
+        let found = tries.into_iter().chain(run).find(|path| path.is_dir())?;
         std::path::absolute(found).ok()
     }
 

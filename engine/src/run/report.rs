@@ -1,6 +1,4 @@
-use std::collections::BTreeMap;
-
-use crate::{Digest, Manifest, StoredOutput};
+use crate::{Digest, Manifest};
 
 /// How a run went.
 #[derive(Debug)]
@@ -56,17 +54,6 @@ impl StageReport {
             StageFate::Hit(manifest) | StageFate::Ran(manifest) => Some(manifest),
             StageFate::Failed { .. } | StageFate::Skipped(_) | StageFate::NotSelected => None,
         }
-    }
-
-    /// The stage's outputs; empty when it has no result.
-    #[must_use]
-    pub fn outputs(&self) -> BTreeMap<&str, &StoredOutput> {
-        let outputs = self.manifest().map(|manifest| &manifest.outputs);
-        outputs
-            .into_iter()
-            .flatten()
-            .map(|(name, output)| (name.as_str(), output))
-            .collect()
     }
 }
 

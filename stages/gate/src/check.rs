@@ -1,5 +1,6 @@
-use sbt_schemas::{Provenance, StabilityRow, Verdict, VerdictRow};
+use sbt_schemas::{Provenance, Verdict, VerdictRow};
 
+use crate::figures::Figures;
 use crate::limits::Limits;
 
 /// A value with its interval, and the limit that it must keep.
@@ -14,12 +15,13 @@ struct Bound {
     relative: bool,
 }
 
-/// Verdicts on one metric: one per limit.
+/// Verdicts on one metric: one per limit. `reference` is what the relative ones are against.
 pub(crate) fn check(
     metric: &str,
     limits: &Limits,
     subject: &str,
-    row: Option<&StabilityRow>,
+    reference: &str,
+    figures: Option<&Figures>,
 ) -> Vec<VerdictRow> {
     let wanted = [
         ("max_increase", limits.max_increase),
@@ -31,16 +33,16 @@ pub(crate) fn check(
     let set = wanted
         .into_iter()
         .filter_map(|(what, limit)| Some((what, limit?)));
-    set.map(
-        |(what, limit)| match row.and_then(|row| bound(what, limit, row)) {
-            Some(bound) => verdict(metric, subject, &bound, row),
-            None => missing(metric, what, limit, subject, row),
-        },
-    )
+    set.map(|(what, limit)| {
+        match figures.and_then(|figures| Some((bound(what, limit, figures)?, figures))) {
+            Some((bound, figures)) => verdict(metric, subject, reference, &bound, figures),
+            None => missing(metric, what, limit, subject, reference, figures),
+        }
+    })
     .collect()
 }
 
-fn bound(what: &'static str, limit: f64, row: &StabilityRow) -> Option<Bound> {
+fn bound(what: &'static str, limit: f64, row: &Figures) -> Option<Bound> {
     let relative = |limit: f64, below| {
         Some(Bound {
             what,
@@ -101,19 +103,20 @@ impl Bound {
     }
 }
 
-fn verdict(metric: &str, subject: &str, bound: &Bound, row: Option<&StabilityRow>) -> VerdictRow {
+fn verdict(
+    metric: &str,
+    subject: &str,
+    reference: &str,
+    bound: &Bound,
+    figures: &Figures,
+) -> VerdictRow {
     let interval = match (bound.lo, bound.hi) {
         (Some(lo), Some(hi)) => format!(" [{}, {}]", bound.figure(lo), bound.figure(hi)),
         _ => String::new(),
     };
-    let seeds = match row.map_or(0, |row| row.n_seeds) {
-        0 => ", inferred".to_owned(),
-        n => format!(" over {n} fresh seeds"),
-    };
-    let against = if bound.relative {
-        " against the baseline"
-    } else {
-        ""
+    let basis = match bound.relative {
+        true => format!(" against {reference}{}", figures.delta_basis),
+        false => figures.value_basis.clone(),
     };
     VerdictRow {
         check: format!("{metric} {}", bound.what),
@@ -122,36 +125,35 @@ fn verdict(metric: &str, subject: &str, bound: &Bound, row: Option<&StabilityRow
         value: Some(bound.value),
         limit: Some(bound.limit),
         evidence: format!(
-            "{}{interval}{against}{seeds}; limit {}",
+            "{}{interval}{basis}; limit {}",
             bound.figure(bound.value),
             bound.figure(bound.limit)
         ),
-        provenance: row.map_or(Provenance::Inferred, |row| row.provenance),
+        provenance: figures.provenance,
     }
 }
 
-/// The recommendation is the baseline itself, so nothing changed; or the metric has no value.
+/// There is nothing to compare with, as for the baseline itself; or the metric has no value.
 fn missing(
     metric: &str,
     what: &str,
     limit: f64,
     subject: &str,
-    row: Option<&StabilityRow>,
+    reference: &str,
+    figures: Option<&Figures>,
 ) -> VerdictRow {
-    let relative = matches!(what, "max_increase" | "max_decrease" | "min_ratio");
-    let is_baseline = relative && row.is_some_and(|row| row.delta.is_none() && row.n_seeds > 0);
     VerdictRow {
         check: format!("{metric} {what}"),
         subject: subject.to_owned(),
         verdict: Verdict::Inconclusive,
         value: None,
         limit: Some(limit),
-        evidence: if is_baseline {
-            "no difference to the baseline is known".to_owned()
+        evidence: if figures.is_some() {
+            format!("no difference to {reference} is known")
         } else {
             format!("`{metric}` has no value")
         },
-        provenance: row.map_or(Provenance::Inferred, |row| row.provenance),
+        provenance: figures.map_or(Provenance::Inferred, |figures| figures.provenance),
     }
 }
 
@@ -159,30 +161,22 @@ fn missing(
 mod tests {
     use super::*;
 
-    fn row(delta: f64, lo: f64, hi: f64) -> StabilityRow {
-        StabilityRow {
-            config_id: "x".to_owned(),
-            config_name: "x".to_owned(),
-            metric: "e2e_p95_s".to_owned(),
+    fn row(delta: f64, lo: f64, hi: f64) -> Figures {
+        Figures {
             value: 2.0,
-            sd: None,
             lo: Some(1.9),
             hi: Some(2.1),
-            unbounded: None,
-            n_seeds: 5,
-            search_value: None,
             delta: Some(delta),
             delta_lo: Some(lo),
             delta_hi: Some(hi),
-            p: None,
-            p_adjusted: None,
-            no_larger_than: None,
+            value_basis: " over 5 fresh seeds".to_owned(),
+            delta_basis: " over 5 fresh seeds".to_owned(),
             provenance: Provenance::Simulated,
         }
     }
 
-    fn judged(limits: Limits, row: &StabilityRow) -> Verdict {
-        check("e2e_p95_s", &limits, "x", Some(row))[0].verdict
+    fn judged(limits: Limits, row: &Figures) -> Verdict {
+        check("e2e_p95_s", &limits, "x", "the baseline", Some(row))[0].verdict
     }
 
     #[test]
@@ -220,7 +214,7 @@ mod tests {
             max: Some(1.0),
             ..Limits::default()
         };
-        let found = check("vram_peak_mb", &limits, "x", None);
+        let found = check("vram_peak_mb", &limits, "x", "the baseline", None);
         assert_eq!(
             (found[0].verdict, found[0].value),
             (Verdict::Inconclusive, None)

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use sbt_engine::ParamError;
+use sbt_schemas::{Row, TrialRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,4 +28,30 @@ pub(crate) struct Limits {
     pub(crate) max: Option<f64>,
     /// Least value.
     pub(crate) min: Option<f64>,
+}
+
+/// What is wrong with limits by metric, found under `limits`.
+pub(crate) fn problems(limits: &BTreeMap<String, Limits>) -> Vec<ParamError> {
+    let mut errors = Vec::new();
+    for (metric, limits) in limits {
+        if metric != "quality" && TrialRow::TABLE.column(metric).is_none() {
+            errors.push(unknown(metric));
+        }
+        if *limits == Limits::default() {
+            errors.push(ParamError::at(&["limits", metric], "sets no limit"));
+        }
+    }
+    errors
+}
+
+fn unknown(metric: &str) -> ParamError {
+    let names = TrialRow::TABLE.columns.iter().map(|column| column.name);
+    let error = ParamError::at(
+        &["limits", metric],
+        format!("no metric is named `{metric}`"),
+    );
+    match sbt_engine::nearest_name(metric, names) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
 }

@@ -1,14 +1,16 @@
 use sbt_engine::{
     Input, Output, ParamError, Stage, StageContext, StageError, StageKind, parse_params,
 };
-use sbt_schemas::{
-    CandidateRow, Provenance, QualityRow, Row, StabilityRow, TrialRow, Verdict, VerdictRow,
-};
+use sbt_schemas::{CandidateRow, Provenance, QualityRow, Row, StabilityRow, Verdict, VerdictRow};
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use crate::check::check;
-use crate::limits::{Limits, Params};
+use crate::figures::Figures;
+use crate::limits::{Params, problems};
+
+/// What relative limits are against, in words.
+const BASELINE: &str = "the baseline";
 
 /// The kind `gate`.
 pub struct GateKind;
@@ -36,32 +38,12 @@ impl StageKind for GateKind {
 
     fn plan(&self, with: &Value) -> Result<Box<dyn Stage>, Vec<ParamError>> {
         let params: Params = parse_params(with)?;
-        let mut errors = Vec::new();
-        for (metric, limits) in &params.limits {
-            if metric != "quality" && TrialRow::TABLE.column(metric).is_none() {
-                errors.push(unknown(metric));
-            }
-            if *limits == Limits::default() {
-                errors.push(ParamError::at(&["limits", metric], "sets no limit"));
-            }
-        }
+        let errors = problems(&params.limits);
         if errors.is_empty() {
             Ok(Box::new(GateStage { params }))
         } else {
             Err(errors)
         }
-    }
-}
-
-fn unknown(metric: &str) -> ParamError {
-    let names = TrialRow::TABLE.columns.iter().map(|column| column.name);
-    let error = ParamError::at(
-        &["limits", metric],
-        format!("no metric is named `{metric}`"),
-    );
-    match sbt_engine::nearest_name(metric, names) {
-        Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error,
     }
 }
 
@@ -97,7 +79,9 @@ impl Stage for GateStage {
             let row = stability
                 .iter()
                 .find(|row| row.config_id == first.config_id && row.metric == *metric);
-            verdicts.extend(check(metric, limits, &first.config_name, row));
+            let figures = row.map(Figures::from);
+            let subject = &first.config_name;
+            verdicts.extend(check(metric, limits, subject, BASELINE, figures.as_ref()));
         }
         let quality: Option<Vec<QualityRow>> = ctx.rows_if_wired("quality")?;
         verdicts.extend(
