@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::key::differences;
-use crate::{Difference, RunLog, StageEntry, Store};
+use crate::{Difference, RunLog, StageEntry, Store, StoredOutput};
 
 /// How two runs differ in one stage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,6 +15,20 @@ pub struct StageDifference {
     pub what: String,
     /// The components of the key that differ.
     pub components: Vec<Difference>,
+}
+
+/// A file among the results of a run, such as `summary.json`; none when no stage of it left one that
+/// is still in the store.
+#[must_use]
+pub fn result_file(log: &RunLog, store: &Store, run: &str, path: &str) -> Option<Vec<u8>> {
+    log.stages(run).into_iter().find_map(|entry| {
+        let manifest = store.manifest(&entry.key?.parse().ok()?).ok()?;
+        let mut folders = manifest.outputs.values().filter_map(|output| match output {
+            StoredOutput::Folder { files } => files.get(path),
+            StoredOutput::Table { .. } | StoredOutput::File { .. } => None,
+        });
+        store.get(folders.next()?).ok()
+    })
 }
 
 /// How two runs differ, stage by stage; equal stages are left out.

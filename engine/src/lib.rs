@@ -24,7 +24,7 @@ mod store;
 mod table;
 mod verdicts;
 
-pub use compare::{StageDifference, compare_runs};
+pub use compare::{StageDifference, compare_runs, result_file};
 pub use context::{Cancel, StageContext, Written};
 pub use diagnostic::{Diagnostic, Diagnostics, Label, Place, SourceText};
 pub use digest::{Digest, DigestParseError, canonical_json};

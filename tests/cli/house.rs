@@ -32,7 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
     ),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
-    ("sbt-gate", &["sbt-engine", "sbt-schemas"]),
+    ("sbt-gate", &["sbt-engine", "sbt-schemas", "sbt-statistics"]),
     ("sbt-quality", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     (

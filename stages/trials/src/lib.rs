@@ -58,9 +58,9 @@ pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
 pub use sbt_simulator::Factor;
 pub use server::{
-    Api, Deploy, Histogram, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, Recipe,
-    RequestForm, Reset, Rule, ServerSpec, Sizes, TimingsForm, TokenizeForm, Told, Version,
-    model_identity,
+    Api, ContainerCommand, Deploy, Histogram, KnobKind, KnobSpec, Launch, Metrics, Place,
+    Readiness, Recipe, RequestForm, Reset, Rule, ServerSpec, Sizes, TimingsForm, TokenizeForm,
+    Told, Version, model_identity,
 };
 pub use simulated::{SimulatedMachine, simulator_requests};
 pub use step_source::{backend_files, calibration_input};

@@ -3,11 +3,12 @@
 mod alerts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use handlebars::RenderError;
 use sbt_engine::shell_line;
 use sbt_schemas::CandidateRow;
-use sbt_trials::{Deploy, Launch, Recipe, ServerSpec};
+use sbt_trials::{ContainerCommand, Deploy, Launch, Recipe, ServerSpec};
 use serde::Serialize;
 
 use crate::inputs::Inputs;
@@ -54,6 +55,8 @@ struct Container<'a> {
     tag: &'a str,
     /// Name, file or folder.
     model: String,
+    /// Folder of this machine that the model is in, when it is no name.
+    model_folder: Option<String>,
     /// Every word that the container gets.
     arguments: Vec<String>,
     /// Those that set knobs.
@@ -106,9 +109,8 @@ impl<'a> Rollout<'a> {
         server: &'a ServerSpec,
     ) -> Self {
         let command = params.backend().command(&config(row));
-        let (listening, arguments) = server
-            .container(&command)
-            .unwrap_or_else(|| (command.clone(), Vec::new()));
+        let container = server.container(&command);
+        let listening = container.as_ref().map_or(&command, |found| &found.words);
         let plan = inputs
             .plan
             .iter()
@@ -123,7 +125,7 @@ impl<'a> Rollout<'a> {
             config_id: &row.config_id,
             app: label(&format!("{}-{}", server.name, row.config_name)),
             shell: shell_line(&command),
-            unit: unit_line(&listening),
+            unit: unit_line(listening),
             gpus: row.gpus,
             replicas: replicas.unwrap_or(1),
             ready: &server.ready.path,
@@ -133,29 +135,30 @@ impl<'a> Rollout<'a> {
             container: server
                 .deploy
                 .as_ref()
-                .map(|deploy| Container::new(deploy, &command, arguments)),
+                .zip(container)
+                .map(|(deploy, command)| Container::new(deploy, command)),
             alerts: alerts(row, params, inputs, server),
         }
     }
 }
 
 impl<'a> Container<'a> {
-    fn new(deploy: &'a Deploy, command: &[String], arguments: Vec<String>) -> Self {
+    fn new(deploy: &'a Deploy, command: ContainerCommand) -> Self {
         let (repository, tag) = deploy
             .image
             .rsplit_once(':')
             .unwrap_or((&deploy.image, "latest"));
-        let mut rest = command.iter().skip(deploy.entrypoint).cloned();
-        let model = rest.next().unwrap_or_default();
-        let flags: Vec<String> = rest.collect();
+        let folder = Path::new(&command.model).parent();
+        let folder = folder.filter(|_| command.model.starts_with('/'));
         Self {
             image: &deploy.image,
             repository,
             tag,
-            model,
-            arguments,
-            flags_line: shell_line(&flags),
-            flags,
+            model_folder: folder.map(|folder| folder.display().to_string()),
+            model: command.model,
+            arguments: command.arguments,
+            flags_line: shell_line(&command.flags),
+            flags: command.flags,
             port: deploy.port,
             environment: &deploy.environment,
         }

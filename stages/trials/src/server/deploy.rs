@@ -50,14 +50,36 @@ pub enum Recipe {
     Kserve,
 }
 
+/// A command as a container runs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerCommand {
+    /// All words, with those that make it listen.
+    pub words: Vec<String>,
+    /// Those after what the image runs by itself.
+    pub arguments: Vec<String>,
+    /// The model: a name, a file or a folder.
+    pub model: String,
+    /// Words that set knobs.
+    pub flags: Vec<String>,
+}
+
 impl ServerSpec {
-    /// The command with what makes it listen, split where the image takes over: all words, and
-    /// those that a container gets. None where the file says nothing of containers.
+    /// What a container runs of a command of this server; none where the file says nothing of
+    /// containers.
     #[must_use]
-    pub fn container(&self, command: &[String]) -> Option<(Vec<String>, Vec<String>)> {
-        let deploy = self.deploy.as_ref()?;
+    pub fn container(&self, command: &[String]) -> Option<ContainerCommand> {
+        let (deploy, launch) = self.deploy.as_ref().zip(self.launch.as_ref())?;
         let words: Vec<String> = command.iter().chain(&deploy.listen).cloned().collect();
-        let arguments = words.get(deploy.entrypoint..).unwrap_or_default().to_vec();
-        Some((words, arguments))
+        let from = |start: usize| words.get(start..).unwrap_or_default().to_vec();
+        let model = launch.command.iter().position(|word| word == "{model}");
+        Some(ContainerCommand {
+            arguments: from(deploy.entrypoint),
+            model: model
+                .and_then(|at| command.get(at))
+                .cloned()
+                .unwrap_or_default(),
+            flags: command.iter().skip(launch.command.len()).cloned().collect(),
+            words,
+        })
     }
 }

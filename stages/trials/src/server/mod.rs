@@ -19,7 +19,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use crate::Knob;
 
 pub use api::{Api, Metrics, Readiness, RequestForm, Reset, TimingsForm, TokenizeForm};
-pub use deploy::{Deploy, Histogram, Recipe};
+pub use deploy::{ContainerCommand, Deploy, Histogram, Recipe};
 pub use launch::{Launch, Place};
 pub use sizes::{Sizes, Told};
 pub use version::{Version, model_identity};
