@@ -11,9 +11,9 @@ table! {
         pub config_name: String,
         /// Which requests.
         pub population: Population,
-        /// Part of E2E: retry, network, queue, prefill or decode.
+        /// Part of E2E: retry, network, queue, prefill or decode; of an excess length (tokens at the median pace) and speed (what their own pace adds) instead of decode.
         pub component: String,
-        /// Mean seconds of the part within the population.
+        /// Mean seconds of the part within the population; of an excess the difference of two means.
         pub seconds: f64,
         /// The part's share of the population's E2E.
         pub share: f64,

@@ -246,5 +246,7 @@ vocabulary! {
         All = "all",
         /// Requests at or above the 95th percentile of E2E.
         Tail = "tail",
+        /// The tail beyond those in the middle, from the 40th to the 60th percentile of E2E.
+        Excess = "excess",
     }
 }

@@ -56,7 +56,7 @@ fn values(worlds: &[Option<Vec<f64>>], population: Population) -> Option<Vec<f64
         let e2e = e2e.as_ref()?;
         let from = match population {
             Population::All => 0,
-            Population::Tail => tail_start(e2e.len()),
+            Population::Tail | Population::Excess => tail_start(e2e.len()),
         };
         let of_population = &e2e[from..];
         (!of_population.is_empty())

@@ -6,21 +6,24 @@ use sbt_engine::Digest;
 use sbt_schemas::{AttributionRow, Phase, Population, Provenance, RequestRow, RequestStatus};
 use serde_json::json;
 
+use crate::excess::excess;
+
 /// Parts of E2E, in order of time.
 const COMPONENTS: [&str; 5] = ["retry", "network", "queue", "prefill", "decode"];
 /// Quantile of E2E from which a request belongs to the tail.
 const TAIL: f64 = 0.95;
 /// Fewer requests give no interval: their mean is not near enough to normal.
-const LEAST_FOR_INTERVAL: usize = 30;
+pub(crate) const LEAST_FOR_INTERVAL: usize = 30;
 /// Resamples of the bootstrap. Chosen: bounds settle to about a tenth of the interval.
-const RESAMPLES: usize = 1000;
+pub(crate) const RESAMPLES: usize = 1000;
 
 /// Seconds of one request in each component.
-type Parts = [f64; 5];
+pub(crate) type Parts = [f64; 5];
 
 /// Where the time of each configuration goes, over all finished requests and over the slowest
 /// 5 %. A percentile does not split into the percentiles of its parts; the mean over the tail
-/// does, exactly (the Euler allocation of expected shortfall). Intervals come from a bootstrap
+/// does, exactly (the Euler allocation of expected shortfall). Then what the tail has more of than the
+/// middle. Intervals come from a bootstrap
 /// over requests within each draw.
 #[must_use]
 pub fn attribute(requests: &[RequestRow]) -> Vec<AttributionRow> {
@@ -32,12 +35,25 @@ pub fn attribute(requests: &[RequestRow]) -> Vec<AttributionRow> {
         }
     }
     let mut rows = Vec::new();
-    for requests in by_config.into_values() {
-        let tail = tail_of(&requests);
+    for mut requests in by_config.into_values() {
+        requests.sort_by(|(_, a), (_, b)| e2e(a).total_cmp(&e2e(b)));
+        let tail = first_of_tail(&requests);
         rows.extend(population(Population::All, &requests));
-        rows.extend(population(Population::Tail, &tail));
+        rows.extend(population(Population::Tail, &requests[tail..]));
+        rows.extend(excess(&requests, tail, provenance(&requests)));
     }
     rows
+}
+
+fn e2e(parts: &Parts) -> f64 {
+    parts.iter().sum()
+}
+
+/// Place of the first request of the tail, among requests in rising order of E2E; those that
+/// took as long belong to it.
+fn first_of_tail(requests: &[(&RequestRow, Parts)]) -> usize {
+    let from = e2e(&requests[tail_start(requests.len())].1);
+    requests.partition_point(|(_, parts)| e2e(parts) < from)
 }
 
 /// The parts of a request that counts; none when it did not finish or a part is not known.
@@ -58,15 +74,6 @@ fn parts(request: &RequestRow) -> Option<Parts> {
 pub fn tail_start(requests: usize) -> usize {
     let rank = (TAIL * requests as f64).ceil() as usize;
     rank.saturating_sub(1)
-}
-
-fn tail_of<'a>(requests: &[(&'a RequestRow, Parts)]) -> Vec<(&'a RequestRow, Parts)> {
-    let e2e = |parts: &Parts| parts.iter().sum::<f64>();
-    let mut times: Vec<f64> = requests.iter().map(|(_, parts)| e2e(parts)).collect();
-    times.sort_by(f64::total_cmp);
-    let from = times[tail_start(times.len())];
-    let tail = requests.iter().filter(|(_, parts)| e2e(parts) >= from);
-    tail.copied().collect()
 }
 
 fn population(kind: Population, requests: &[(&RequestRow, Parts)]) -> Vec<AttributionRow> {
@@ -174,7 +181,7 @@ mod tests {
     #[test]
     fn tail_is_made_of_what_makes_it_slow() {
         let rows = attribute(&with_queue(1000));
-        assert_eq!(rows.len(), 10);
+        assert_eq!(rows.len(), 16);
         let (all, tail) = (
             share(&rows, Population::All, "queue"),
             share(&rows, Population::Tail, "queue"),
@@ -189,6 +196,26 @@ mod tests {
         assert!((tail.seconds - 8.0).abs() < 1e-9);
         let (low, high) = (all.share_lo.unwrap(), all.share_hi.unwrap());
         assert!(low < all.share && all.share < high && high - low < 0.3);
+    }
+
+    #[test]
+    fn tail_of_long_answers_is_told_from_one_of_slow_answers() {
+        // Every nineteenth answer takes 8 s more: for its length, or for its pace.
+        let excess = |tokens: u64| {
+            let mut rows: Vec<RequestRow> = (0..1000)
+                .map(|i| request(i, i as f64, 0.2, 1.0 + i as f64 / 1e4, 50))
+                .collect();
+            for row in rows.iter_mut().step_by(19) {
+                row.decode_s = Some(9.0);
+                row.output_tokens = tokens;
+            }
+            let rows = attribute(&rows);
+            ["length", "speed"].map(|part| share(&rows, Population::Excess, part).share)
+        };
+        let [length, speed] = excess(50);
+        assert!(length.abs() < 0.05 && speed > 0.9, "{length} {speed}");
+        let [length, speed] = excess(450);
+        assert!(length > 0.9 && speed.abs() < 0.1, "{length} {speed}");
     }
 
     #[test]
@@ -217,7 +244,7 @@ mod tests {
             .iter_mut()
             .for_each(|r| r.config_id = "another".to_owned());
         let attributed = attribute(&rows);
-        assert_eq!(attributed.len(), 20);
+        assert_eq!(attributed.len(), 32);
         assert_eq!(attributed, attribute(&rows));
     }
 
@@ -239,6 +266,10 @@ mod tests {
                 prop_assert!((sum - 1.0).abs() < 1e-9);
             }
             prop_assert!(rows.iter().all(|r| r.share_lo <= r.share_hi));
+            let excess = rows.iter().filter(|r| r.population == Population::Excess);
+            let excess: Vec<f64> = excess.map(|r| r.share).collect();
+            let sum: f64 = excess.iter().sum();
+            prop_assert!(excess.is_empty() || (sum - 1.0).abs() < 1e-6);
         }
     }
 }

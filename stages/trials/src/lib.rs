@@ -9,6 +9,7 @@ mod catalogue;
 mod config;
 mod dominance;
 mod draw;
+mod excess;
 mod goals;
 mod hypervolume;
 mod identity;

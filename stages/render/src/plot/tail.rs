@@ -6,6 +6,7 @@ use super::round;
 use crate::format;
 use crate::inputs::Inputs;
 use crate::templates::fill;
+use crate::view::whom;
 
 /// Parts of E2E in the order of time, with their colours.
 const PARTS: [(&str, &str); 5] = [
@@ -67,7 +68,9 @@ struct Part {
 /// Stacked bars: shares of E2E for all requests and for the tail of each configuration.
 pub(crate) fn tail(inputs: &Inputs, stamp: &str) -> Result<String, RenderError> {
     let mut groups: Vec<(&str, Population)> = Vec::new();
-    for row in &inputs.attribution {
+    // Of an excess the parts may be negative.
+    let whole = inputs.attribution.iter();
+    for row in whole.filter(|row| row.population != Population::Excess) {
         let group = (row.config_name.as_str(), row.population);
         if !groups.contains(&group) {
             groups.push(group);
@@ -123,10 +126,7 @@ fn bar(index: usize, name: &str, population: Population, rows: &[&AttributionRow
         x += width;
     }
     let seconds: f64 = rows.iter().map(|row| row.seconds).sum();
-    let whom = match population {
-        Population::All => "all requests",
-        Population::Tail => "slowest 5 %",
-    };
+    let whom = whom(population);
     Bar {
         y,
         height: BAR,

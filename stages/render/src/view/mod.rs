@@ -23,6 +23,7 @@ pub(crate) use answer::{Answer, config};
 pub(crate) use card::Card;
 pub(crate) use measured::TrialView;
 pub(crate) use summary::summary;
+pub(crate) use tables::whom;
 
 /// Everything that the artefacts show, as text.
 #[derive(Debug, Serialize)]

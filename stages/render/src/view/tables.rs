@@ -85,10 +85,12 @@ pub(crate) fn tail(inputs: &Inputs) -> Vec<TailView> {
     views.collect()
 }
 
-fn whom(population: Population) -> &'static str {
+/// Whose time it is.
+pub(crate) fn whom(population: Population) -> &'static str {
     match population {
         Population::All => "all requests",
         Population::Tail => "slowest 5 %",
+        Population::Excess => "slowest 5 % beyond the middle",
     }
 }
 
