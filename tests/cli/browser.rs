@@ -67,7 +67,7 @@ backend = "${params.backend}"
 protocol = "${params.protocol}"
 "#;
 
-fn measurement() -> (Sandbox, Outcome) {
+pub(crate) fn measurement() -> (Sandbox, Outcome) {
     let sandbox = Sandbox::new();
     sandbox.write("seen.toml", MEASUREMENT);
     let outcome = sandbox.run(&["run", "seen.toml"]);
@@ -83,7 +83,12 @@ fn measured(sandbox: &Sandbox, pipeline: &str, width: u32) -> Option<String> {
         d.dataset.loads=performance.getEntriesByType('resource').length;\
         d.dataset.plots=[...document.querySelectorAll('svg')].filter(s=>s.getBoundingClientRect().height>50).length;\
         </script></body>";
-    let page = sandbox.write("probe.html", &report.replace("</body>", probe));
+    opened(sandbox, &report.replace("</body>", probe), width)
+}
+
+/// Document of a page after its scripts have run; none on a machine without a browser.
+pub(crate) fn opened(sandbox: &Sandbox, page: &str, width: u32) -> Option<String> {
+    let page = sandbox.write("probe.html", page);
     let profile = sandbox.path(&format!("chromium-{width}"));
     let output = Command::new("chromium")
         .args(FLAGS)

@@ -5,6 +5,7 @@
     reason = "a test may stop, and says why it skips"
 )]
 
+mod accessibility;
 mod aggregate;
 mod browser;
 mod catalogue;
