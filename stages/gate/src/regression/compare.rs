@@ -51,7 +51,7 @@ impl<'a> Sample<'a> {
         Some(Self {
             values,
             mean: found.mean,
-            bounds: only.map_or(found.bounds.ok(), |value| value.bounds),
+            bounds: only.map_or(found.bounds, |value| value.bounds),
         })
     }
 
