@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="one line per run")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 1 to N")
     parser.add_argument("algorithms", nargs="*", metavar="ALGORITHM", help=" ".join(PROBLEMS))
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     unknown = set(asked.algorithms) - set(PROBLEMS)
     if unknown:
         parser.error(f"no such algorithm: {' '.join(sorted(unknown))}")
