@@ -17,6 +17,7 @@ mod quality;
 mod requests;
 mod row;
 mod stability;
+mod study;
 mod summary;
 mod table;
 mod telemetry;
@@ -39,6 +40,7 @@ pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
+pub use study::StudyRow;
 pub use summary::{
     Effect, Estimate, FidelitySummary, Latency, Measurement, PlanSummary, Recommendation,
     SamplerSummary, Summary,
@@ -64,6 +66,7 @@ pub const TABLES: &[&TableSpec] = &[
     &CandidateRow::TABLE,
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
+    &StudyRow::TABLE,
     &PlanRow::TABLE,
     &AttributionRow::TABLE,
     &CounterfactualRow::TABLE,
