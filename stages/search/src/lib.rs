@@ -2,6 +2,7 @@
 
 mod dimension;
 mod evaluator;
+mod feasibility;
 mod nsga2;
 mod params;
 mod point;
@@ -13,6 +14,7 @@ mod space;
 mod stage;
 mod study;
 mod trace;
+mod transfer;
 
 pub use dimension::Dimension;
 pub use sampler::{Evaluation, Sampler};

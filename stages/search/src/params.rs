@@ -1,4 +1,7 @@
-use sbt_trials::{Backend, Config, Goals, Protocol};
+use std::collections::BTreeMap;
+
+use sbt_engine::ParamError;
+use sbt_trials::{Backend, Config, Goals, Knob, Protocol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,13 @@ pub(crate) struct Params {
     /// Size of a generation of NSGA-II, and of a batch of the others.
     #[serde(default = "default_population")]
     pub(crate) population: u64,
+    /// Configurations that are asked for at once, as many as there are servers to try them on;
+    /// 1 for the sampler `transfer`, else `population`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<u64>,
+    /// What the sampler `transfer` knows beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<TransferParams>,
     /// Configurations of the sampler `manual`.
     #[serde(default)]
     pub(crate) configs: Vec<Config>,
@@ -39,6 +49,43 @@ pub(crate) struct Params {
     pub(crate) top: u64,
 }
 
+/// A simulator that stands for the server, and how the server's knobs are called there. Knobs that
+/// it does not know are features of the correction only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferParams {
+    /// The simulator; its step times are those of the input `calibration`, where that is wired.
+    pub(crate) simulated: Backend,
+    /// Names of its knobs where the space has other names, by the space's names.
+    #[serde(default)]
+    pub(crate) rename: BTreeMap<String, String>,
+    /// Knobs that every simulated configuration has besides.
+    #[serde(default)]
+    pub(crate) simulated_knobs: BTreeMap<String, Knob>,
+    /// Configurations to simulate before the first trial.
+    #[serde(default = "default_simulations")]
+    pub(crate) simulations: u64,
+}
+
+impl TransferParams {
+    pub(crate) fn problems(&self) -> Vec<ParamError> {
+        let mut problems = self.simulated.problems(&["transfer", "simulated"]);
+        if self.simulated.is_real() {
+            let wrong = "expected the simulator: `kind = \"simulator\"`";
+            problems.push(ParamError::at(&["transfer", "simulated"], wrong));
+        }
+        if self.simulations == 0 {
+            let path = ["transfer", "simulations"];
+            problems.push(ParamError::at(&path, "must be at least 1"));
+        }
+        problems
+    }
+}
+
+fn default_simulations() -> u64 {
+    400
+}
+
 /// Who proposes configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +96,8 @@ pub(crate) enum SamplerKind {
     Random,
     /// NSGA-II.
     Nsga2,
+    /// Asks the simulator of `transfer` first, and corrects it by what was measured.
+    Transfer,
 }
 
 impl SamplerKind {
@@ -57,6 +106,7 @@ impl SamplerKind {
             Self::Manual => "manual",
             Self::Random => "random",
             Self::Nsga2 => "nsga2",
+            Self::Transfer => "transfer",
         }
     }
 }

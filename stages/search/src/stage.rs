@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::study::Study;
 use crate::trace::trace;
+use crate::transfer::{Predictor, Simulated, Transfer};
 
 /// The kind `search`.
 pub struct SearchKind;
@@ -68,6 +69,14 @@ enable_prefix_caching = { kind = "bool" }
                 "the sampler `manual` needs configurations",
             ));
         }
+        match &params.transfer {
+            Some(transfer) => errors.extend(transfer.problems()),
+            None if params.sampler == SamplerKind::Transfer => errors.push(ParamError::at(
+                &["transfer"],
+                "the sampler `transfer` needs a simulator: `transfer.simulated`",
+            )),
+            None => {}
+        }
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
         }
@@ -91,7 +100,8 @@ impl Stage for SearchStage {
         vec![
             Input::required("workload", &WorkloadRow::TABLE),
             Input {
-                optional: !self.params.goals.names_baseline(),
+                optional: !self.params.goals.names_baseline()
+                    && self.params.sampler != SamplerKind::Transfer,
                 ..Input::required("baseline", &CandidateRow::TABLE)
             },
             Input::optional("quality", &QualityRow::TABLE),
@@ -124,7 +134,13 @@ impl Stage for SearchStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        TrialRunner::identity(&self.params.backend)
+        let mut identity = TrialRunner::identity(&self.params.backend);
+        if let Some(transfer) = &self.params.transfer {
+            let simulated = TrialRunner::identity(&transfer.simulated).into_iter();
+            let simulated = simulated.map(|(part, of)| (format!("simulated.{part}"), of));
+            identity.extend(simulated);
+        }
+        identity
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
@@ -135,6 +151,7 @@ impl Stage for SearchStage {
         let quality = Quality::new(&server, quality);
         let baseline = baseline(ctx, &quality)?;
         let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
+        let predictor = self.predictor(ctx, &judge, &quality, &workload)?;
         let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;
         let mut evaluator = Evaluator {
             sampler: params.sampler.name(),
@@ -144,7 +161,7 @@ impl Stage for SearchStage {
             quality: &quality,
             trials: Vec::new(),
         };
-        let mut candidates = self.search(&mut evaluator)?;
+        let mut candidates = self.search(&mut evaluator, predictor)?;
         if candidates.len() < self.budget() {
             ctx.warn(format!(
                 "the space has no more configurations that are easily found: {} of {} were \
@@ -163,25 +180,59 @@ impl Stage for SearchStage {
 }
 
 impl SearchStage {
+    /// Who predicts for the sampler `transfer`.
+    fn predictor<'a>(
+        &'a self,
+        ctx: &'a StageContext,
+        judge: &'a Judge,
+        quality: &'a Quality<'a>,
+        workload: &[WorkloadRow],
+    ) -> Result<Option<Predictor<'a>>, StageError> {
+        let params = &self.params;
+        let wanted = params.transfer.as_ref();
+        let Some(of) = wanted.filter(|_| params.sampler == SamplerKind::Transfer) else {
+            return Ok(None);
+        };
+        let simulated = Simulated {
+            backend: &of.simulated,
+            protocol: &params.protocol,
+            rename: &of.rename,
+            fixed: &of.simulated_knobs,
+        };
+        let columns = params.goals.columns().into_iter().collect();
+        let judged = (judge, quality);
+        let served = (workload, params.draw);
+        Predictor::new(ctx, &simulated, judged, columns, served).map(Some)
+    }
+
     fn budget(&self) -> usize {
         match self.params.sampler {
             SamplerKind::Manual => self.params.configs.len(),
-            SamplerKind::Random | SamplerKind::Nsga2 => self.params.budget as usize,
+            SamplerKind::Random | SamplerKind::Nsga2 | SamplerKind::Transfer => {
+                self.params.budget as usize
+            }
         }
     }
 
-    fn search(&self, evaluator: &mut Evaluator<'_>) -> Result<Vec<CandidateRow>, StageError> {
-        match self.sampler() {
-            Some(mut sampler) => self.study().run(sampler.as_mut(), |configs, start| {
-                evaluator.evaluate(configs, start)
-            }),
-            None => {
-                let evaluated = evaluator.evaluate(&self.params.configs, 0)?;
-                Ok(evaluated
-                    .into_iter()
-                    .map(|(candidate, _)| candidate)
-                    .collect())
+    fn search(&self, evaluator: &mut Evaluator<'_>, transfer: Option<Predictor<'_>>) -> Result<Vec<CandidateRow>, StageError> {
+        if self.params.sampler == SamplerKind::Manual {
+            let evaluated = evaluator.evaluate(&self.params.configs, 0)?.into_iter();
+            return Ok(evaluated.map(|(candidate, _)| candidate).collect());
+        }
+        let study = self.study();
+        let evaluate =
+            |configs: &[Config], start: usize| evaluator.evaluate(configs, start);
+        match (self.sampler(), transfer) {
+            (Some(mut sampler), _) => study.run(&mut sampler, evaluate),
+            (None, Some(predictor)) => {
+                let of = self.params.transfer.as_ref();
+                let simulations = of.map_or(0, |of| of.simulations as usize);
+                let seed = self.seed("sampler");
+                let mut sampler =
+                    Transfer::new(&self.params.space, predictor, simulations, seed);
+                study.run(&mut sampler, evaluate)
             }
+            (None, None) => Ok(Vec::new()),
         }
     }
 
@@ -192,7 +243,7 @@ impl SearchStage {
         } = &self.params;
         let seed = self.seed("sampler");
         match self.params.sampler {
-            SamplerKind::Manual => None,
+            SamplerKind::Manual | SamplerKind::Transfer => None,
             SamplerKind::Random => Some(Box::new(Random::new(space, seed))),
             SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
         }
@@ -203,7 +254,12 @@ impl SearchStage {
             name: self.params.sampler.name(),
             space: &self.params.space,
             budget: self.budget(),
-            batch: self.params.population as usize,
+            batch: self.params.batch.unwrap_or(match self.params.sampler {
+                SamplerKind::Transfer => 1,
+                SamplerKind::Manual | SamplerKind::Random | SamplerKind::Nsga2 => {
+                    self.params.population
+                }
+            }) as usize,
             seed: self.seed("sampler-replacements"),
         }
     }

@@ -42,7 +42,7 @@ pub use config::{Config, Knob};
 pub use dominance::{dominates, front_numbers};
 pub use goals::Goals;
 pub use hypervolume::hypervolume;
-pub use judge::Judge;
+pub use judge::{Appraisal, Judge};
 pub use kernels::kernel_tables;
 pub use kind::TrialsKind;
 pub use measured::kill_servers;
@@ -50,7 +50,7 @@ pub use percentile::nearest_rank;
 pub use protocol::{AtCap, ClientLimits, Connections, PromptForm, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
-pub use sbt_simulator::Factor;
+pub use sbt_simulator::{Factor, Term};
 pub use server::{
     Api, KnobKind, KnobSpec, Launch, Metrics, Place, Readiness, RequestForm, Reset, Rule,
     ServerSpec, Sizes, TimingsForm, TokenizeForm, Told, Version, model_identity,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
-use sbt_simulator::Factor;
+use sbt_simulator::{Factor, Term};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -80,6 +80,7 @@ pub struct TrialRunner<'a> {
     protocol: Protocol,
     draws: BTreeMap<u64, Draw>,
     progress: Option<Progress>,
+    unheard: bool,
     /// Trials that this runner measured: a refresh asks for each once.
     measured: Mutex<BTreeSet<Digest>>,
 }
@@ -128,6 +129,7 @@ impl<'a> TrialRunner<'a> {
             protocol: protocol.clone(),
             draws,
             progress: None,
+            unheard: false,
             measured: Mutex::default(),
         })
     }
@@ -139,6 +141,24 @@ impl<'a> TrialRunner<'a> {
             done: AtomicU64::new(0),
             expected: trials,
         });
+        self
+    }
+
+    /// Trials that only advise: nobody is told of them.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.unheard = true;
+        self
+    }
+
+    /// With a term of the simulator's step time multiplied by a factor; a real server stays as it
+    /// is.
+    #[must_use]
+    pub fn slowed(mut self, term: Term, factor: f64) -> Self {
+        self.bench = match self.bench {
+            Bench::Simulated(simulated) => Bench::Simulated(Box::new(simulated.slowed(term, factor))),
+            measured @ Bench::Measured(_) => measured,
+        };
         self
     }
 
@@ -267,8 +287,10 @@ impl<'a> TrialRunner<'a> {
             Some(trial) => trial,
             None => self.fresh(job)?,
         };
-        self.ctx
-            .trial_done(job.key, trial.row.outcome.word(), in_memo);
+        if !self.unheard {
+            let outcome = trial.row.outcome.word();
+            self.ctx.trial_done(job.key, outcome, in_memo);
+        }
         self.note_progress();
         Ok(trial)
     }

@@ -6,7 +6,7 @@ use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
     Client, EngineConfig, Factor, Gpu, LaunchFailure, Memory, Model, Request, Run, Served, Server,
-    StepSource,
+    StepSource, Term,
 };
 use serde_json::{Value, json};
 
@@ -116,6 +116,16 @@ impl Simulated {
     /// With step times from measured kernels, or calibrated.
     pub(crate) fn with_steps(self, steps: (StepSource, Option<Digest>)) -> Self {
         Self { steps, ..self }
+    }
+
+    /// With a term of the step time multiplied by a factor.
+    pub(crate) fn slowed(mut self, term: Term, factor: f64) -> Self {
+        let (source, digest) = &mut self.steps;
+        source.coefficients[term] *= factor;
+        let before = digest.map(|digest| digest.to_string());
+        let times = json!([before, term.name(), factor]);
+        *digest = Some(Digest::of_value("slowed", &times));
+        self
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.

@@ -1,0 +1,300 @@
+//! A search that asks the simulator first: it measures what promises the largest gain of
+//! hypervolume under the simulator's predictions, corrected by what was measured so far.
+
+mod acquisition;
+mod cholesky;
+mod predictor;
+mod residual;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use sbt_engine::{Digest, StageError};
+use sbt_schemas::{CandidateRow, Outcome};
+use sbt_trials::{Config, Judge};
+use serde_json::json;
+
+use crate::feasibility::Feasibility;
+use crate::nsga2::Nsga2;
+use crate::point::Point;
+use crate::sampler::{Evaluation, Sampler};
+use crate::space::Space;
+use crate::study::Proposer;
+use acquisition::{Acquisition, Belief};
+use predictor::{Prediction, number, to_log};
+use residual::{Place, Residual, unknown};
+
+pub(crate) use predictor::{Predictor, Simulated};
+
+/// Share of random points, once the model had its say. Chosen: a model that is wrong is found out.
+const RANDOM_SHARE: f64 = 0.15;
+/// Trials before the first random point.
+const MODEL_ALONE: usize = 5;
+/// Size of a generation of the search in the simulator, which only fills the pool.
+const GENERATION: usize = 50;
+/// Neighbours of the best that join the pool at each question.
+const NEIGHBOURS: usize = 16;
+/// Standard deviations, before anything is measured, of the logarithm of the factor by which the
+/// simulator is off; of how that grows with the metric; and of each doubt, in units of itself.
+const OFF: f64 = 0.4;
+const GROWS: f64 = 0.2;
+const DOUBTED: f64 = 0.7;
+/// Probability that a configuration ends `ok` that does so in the simulator, and that does not.
+const BELIEVED: f64 = 0.95;
+const DOUBTFUL: f64 = 0.15;
+
+/// A candidate that may be asked for.
+struct Candidate {
+    point: Point,
+    prediction: Prediction,
+}
+
+/// The sampler `transfer`. A pure function of its seed and of what it was told.
+pub(crate) struct Transfer<'a> {
+    space: &'a Space,
+    predictor: Predictor<'a>,
+    simulations: usize,
+    seed: u64,
+    pool: Vec<Candidate>,
+    /// Cells of everything in the pool, and of everything told.
+    pooled: BTreeSet<Vec<i64>>,
+    told: BTreeSet<Vec<i64>>,
+    feasibility: Feasibility,
+    /// By metric: where the simulator was how far off.
+    observed: BTreeMap<String, Vec<(Place, f64)>>,
+    /// Feasible points so far, and their coordinates.
+    found: Vec<(Point, Vec<f64>)>,
+}
+
+impl<'a> Transfer<'a> {
+    pub(crate) fn new(
+        space: &'a Space,
+        predictor: Predictor<'a>,
+        simulations: usize,
+        seed: u64,
+    ) -> Self {
+        Self {
+            space,
+            predictor,
+            simulations,
+            seed,
+            pool: Vec::new(),
+            pooled: BTreeSet::new(),
+            told: BTreeSet::new(),
+            feasibility: Feasibility::default(),
+            observed: BTreeMap::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Fills the pool by a search in the simulator.
+    fn fill(&mut self) -> Result<(), StageError> {
+        let mut search = Nsga2::new(self.space, GENERATION, self.seed);
+        while self.pool.len() < self.simulations {
+            let points = search.ask(GENERATION);
+            let predictions = self.predictions(&points)?;
+            let told = points.iter().zip(&predictions);
+            let told: Vec<(Point, Evaluation)> = told
+                .map(|(point, prediction)| (point.clone(), self.simulated_worth(prediction)))
+                .collect();
+            search.tell(&told);
+            let before = self.pool.len();
+            self.add(points, predictions);
+            if self.pool.len() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn predictions(&self, points: &[Point]) -> Result<Vec<Prediction>, StageError> {
+        let configs = points.iter().map(|point| Config {
+            name: "simulated".to_owned(),
+            knobs: self.space.decode(point),
+        });
+        self.predictor.predict(&configs.collect::<Vec<_>>())
+    }
+
+    fn add(&mut self, points: Vec<Point>, predictions: Vec<Prediction>) {
+        for (point, prediction) in points.into_iter().zip(predictions) {
+            if self.pooled.insert(self.space.cell(&point)) {
+                self.pool.push(Candidate { point, prediction });
+            }
+        }
+    }
+
+    fn simulated_worth(&self, prediction: &Prediction) -> Evaluation {
+        let mut belief = self.belief(prediction, None);
+        for (_, sd) in belief.logs.values_mut() {
+            *sd = 0.0;
+        }
+        let appraisal = self.predictor.judge().appraise(&|name| belief.mean(name));
+        let ok = prediction.outcome == Outcome::Ok && prediction.passes;
+        Evaluation {
+            objectives: appraisal.coordinates.filter(|_| ok),
+            violation: ok.then_some(appraisal.violation),
+        }
+    }
+
+    /// Neighbours of what was found, and of what promises most, join the pool.
+    fn widen(&mut self, rng: &mut ChaCha8Rng, best: &[Point]) -> Result<(), StageError> {
+        if best.is_empty() {
+            return Ok(());
+        }
+        let mut cells = BTreeSet::new();
+        let neighbours = (0..NEIGHBOURS).map(|i| {
+            let mut point = best[i % best.len()].clone();
+            let random = self.space.sample(rng);
+            let gene = rng.random_range(0..point.genes.len());
+            point.genes[gene] = random.genes[gene];
+            point
+        });
+        let mut neighbours: Vec<Point> = neighbours.collect();
+        neighbours.retain(|point| {
+            let cell = self.space.cell(point);
+            !self.pooled.contains(&cell) && cells.insert(cell)
+        });
+        let predictions = self.predictions(&neighbours)?;
+        self.add(neighbours, predictions);
+        Ok(())
+    }
+
+    fn residuals(&self) -> BTreeMap<&str, Residual> {
+        let observed = self.observed.iter();
+        let learnt = observed.filter_map(|(metric, observed)| {
+            Some((metric.as_str(), Residual::learn(observed)?))
+        });
+        learnt.collect()
+    }
+
+    /// What is believed of a prediction; at a point, with the residuals learnt so far.
+    fn belief<'b>(
+        &self,
+        prediction: &'b Prediction,
+        learnt: Option<(&Point, &BTreeMap<&str, Residual>)>,
+    ) -> Belief<'b> {
+        let logs = prediction.logs.iter().map(|(metric, (log, doubts))| {
+            let (mean, sd) = learnt.map_or((0.0, 0.0), |(point, residuals)| {
+                let place = self.place(point, *log, doubts);
+                let known = residuals.get(metric.as_str());
+                known.map_or_else(|| unknown(&place), |known| known.at(&place))
+            });
+            (metric.as_str(), (log + mean, sd))
+        });
+        let believed = match (prediction.outcome, prediction.passes) {
+            (_, false) => 0.0,
+            (Outcome::Ok, true) => BELIEVED,
+            (_, true) => DOUBTFUL,
+        };
+        let ends_well = learnt.map_or(believed, |(point, _)| {
+            self.feasibility.at(&self.unit(point), believed)
+        });
+        Belief {
+            stated: &prediction.stated,
+            logs: logs.collect(),
+            ends_well: if prediction.passes { ends_well } else { 0.0 },
+        }
+    }
+
+    fn place(&self, point: &Point, log: f64, doubts: &[f64]) -> Place {
+        let mut features = vec![OFF, GROWS * log];
+        features.extend(doubts.iter().map(|doubt| DOUBTED * doubt));
+        Place {
+            features,
+            genes: self.unit(point),
+        }
+    }
+
+    /// Genes of which those that differ are about as far apart as the ends of an ordered one.
+    fn unit(&self, point: &Point) -> Vec<f64> {
+        self.space.one_hot(point)
+    }
+
+    /// The best candidates of the pool, `n` at most.
+    fn best(&self, n: usize, seed: u64) -> Vec<Point> {
+        let residuals = self.residuals();
+        let front = self.found.iter().map(|(_, at)| at.clone()).collect();
+        let metrics = self.pool.first().map_or(0, |first| first.prediction.logs.len());
+        let judge = self.predictor.judge();
+        let mut acquisition = Acquisition::new(judge, front, metrics, seed);
+        let open = self.pool.iter().filter(|candidate| {
+            candidate.prediction.outcome != Outcome::Rejected
+                && !self.told.contains(&self.space.cell(&candidate.point))
+        });
+        let mut open: Vec<(&Candidate, Belief<'_>)> = open
+            .map(|candidate| {
+                let learnt = Some((&candidate.point, &residuals));
+                (candidate, self.belief(&candidate.prediction, learnt))
+            })
+            .collect();
+        let mut best = Vec::with_capacity(n);
+        while best.len() < n && !open.is_empty() {
+            let promises = open.iter().map(|(_, belief)| acquisition.promise(belief).key());
+            let place = promises
+                .enumerate()
+                .max_by(|(_, a), (_, b)| {
+                    let order = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
+                    order.then(a.2.total_cmp(&b.2))
+                })
+                .map_or(0, |(place, _)| place);
+            let (candidate, belief) = open.swap_remove(place);
+            acquisition.expect(&belief);
+            best.push(candidate.point.clone());
+        }
+        best
+    }
+
+    fn learn(&mut self, point: &Point, result: &CandidateRow) -> Result<(), StageError> {
+        self.told.insert(self.space.cell(point));
+        let ended_well = result.outcome == Outcome::Ok;
+        self.feasibility.learn(self.unit(point), ended_well);
+        if !ended_well {
+            return Ok(());
+        }
+        let predictions = self.predictions(std::slice::from_ref(point))?;
+        for (metric, (log, doubts)) in predictions.into_iter().flat_map(|p| p.logs) {
+            if let Some(measured) = number(result, &metric) {
+                let off = to_log(measured) - log;
+                let place = self.place(point, log, &doubts);
+                self.observed.entry(metric).or_default().push((place, off));
+            }
+        }
+        let judge: &Judge = self.predictor.judge();
+        if result.feasible && let Some(at) = judge.coordinates(result) {
+            self.found.push((point.clone(), at));
+        }
+        Ok(())
+    }
+}
+
+impl Proposer<CandidateRow, StageError> for Transfer<'_> {
+    fn ask(&mut self, n: usize) -> Result<Vec<Point>, StageError> {
+        if self.pool.is_empty() {
+            self.fill()?;
+        }
+        let seed = Digest::of_value("transfer", &json!([self.seed, self.told.len()])).seed();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut around: Vec<Point> = self.found.iter().map(|(point, _)| point.clone()).collect();
+        around.extend(self.best(NEIGHBOURS / 2, seed));
+        self.widen(&mut rng, &around)?;
+        let mut asked = self.best(n, seed);
+        for point in &mut asked {
+            if self.told.len() >= MODEL_ALONE && rng.random::<f64>() < RANDOM_SHARE {
+                *point = self.space.sample(&mut rng);
+            }
+        }
+        Ok(asked)
+    }
+
+    fn tell(
+        &mut self,
+        told: &[(Point, Evaluation)],
+        results: &[CandidateRow],
+    ) -> Result<(), StageError> {
+        for ((point, _), result) in told.iter().zip(results) {
+            self.learn(point, result)?;
+        }
+        Ok(())
+    }
+}
