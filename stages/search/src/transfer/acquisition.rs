@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use rand::SeedableRng;
@@ -30,6 +31,9 @@ impl Belief<'_> {
     }
 }
 
+/// Coordinates of a candidate by draw.
+pub(super) struct Outcomes(Vec<Option<Vec<f64>>>);
+
 /// What it promises to evaluate a candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Promise {
@@ -40,11 +44,12 @@ pub(super) struct Promise {
 }
 
 impl Promise {
-    /// Order of the candidates, largest first: gains of those that are surely feasible, then all
-    /// gains, then the likeliest.
-    pub(super) fn key(self) -> (bool, f64, f64) {
-        let sure = self.feasible >= SURE && self.gain > 0.0;
-        (sure, self.gain, self.feasible)
+    /// Order of the candidates: gains of those that are surely feasible, then all gains, then the
+    /// likeliest.
+    pub(super) fn compare(self, other: Self) -> Ordering {
+        let sure = |promise: Self| promise.feasible >= SURE && promise.gain > 0.0;
+        let by_gain = sure(self).cmp(&sure(other)).then(self.gain.total_cmp(&other.gain));
+        by_gain.then(self.feasible.total_cmp(&other.feasible))
     }
 }
 
@@ -71,34 +76,41 @@ impl<'a> Acquisition<'a> {
         }
     }
 
-    pub(super) fn promise(&self, belief: &Belief<'_>) -> Promise {
-        let (mut feasible, mut gain) = (0.0, 0.0);
-        for normal in &self.normal {
+    /// Where a candidate may lie: its coordinates in each draw, none where it is not feasible.
+    pub(super) fn outcomes(&self, belief: &Belief<'_>) -> Outcomes {
+        let drawn = self.normal.iter().map(|normal| {
             let drawn = belief.logs.iter().zip(normal);
             let drawn = drawn.map(|((column, (mean, sd)), z)| (*column, of_log(mean + sd * z)));
             let drawn: Vec<(&str, f64)> = drawn.collect();
-            let value = |name: &str| {
+            let appraisal = self.judge.appraise(&|name| {
                 let known = drawn.iter().find(|(column, _)| *column == name);
                 let known = known.map(|(_, value)| *value);
                 known.or_else(|| belief.stated.get(name).copied())
-            };
-            let appraisal = self.judge.appraise(&value);
-            if appraisal.violation == 0.0 {
-                feasible += 1.0;
-                gain += appraisal.coordinates.map_or(0.0, |point| self.gain(point));
-            }
-        }
-        let share = belief.ends_well / DRAWS as f64;
+            });
+            let point = appraisal.coordinates.unwrap_or_default();
+            (appraisal.violation == 0.0).then_some(point)
+        });
+        Outcomes(drawn.collect())
+    }
+
+    /// What a candidate promises that ends `ok` with a probability.
+    pub(super) fn promise(&self, outcomes: &Outcomes, ends_well: f64) -> Promise {
+        let feasible = outcomes.0.iter().flatten();
+        let share = ends_well / outcomes.0.len() as f64;
         Promise {
-            feasible: feasible * share,
-            gain: gain * share,
+            feasible: feasible.clone().count() as f64 * share,
+            gain: feasible.map(|point| self.gain(point)).sum::<f64>() * share,
         }
     }
 
     /// By how much a point enlarges the volume.
-    fn gain(&self, point: Vec<f64>) -> f64 {
+    fn gain(&self, point: &[f64]) -> f64 {
+        let covered = |known: &Vec<f64>| known.iter().zip(point).all(|(known, new)| known <= new);
+        if point.is_empty() || self.front.iter().any(covered) {
+            return 0.0;
+        }
         let mut with = self.front.clone();
-        with.push(point);
+        with.push(point.to_vec());
         (self.judge.volume_of(&with) - self.volume).max(0.0)
     }
 

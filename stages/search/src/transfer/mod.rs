@@ -21,7 +21,7 @@ use crate::point::Point;
 use crate::sampler::{Evaluation, Sampler};
 use crate::space::Space;
 use crate::study::Proposer;
-use acquisition::{Acquisition, Belief};
+use acquisition::{Acquisition, Belief, Promise};
 use predictor::{Prediction, number, to_log};
 use residual::{Place, Residual, unknown};
 
@@ -35,6 +35,8 @@ const MODEL_ALONE: usize = 5;
 const GENERATION: usize = 50;
 /// Neighbours of the best that join the pool at each question.
 const NEIGHBOURS: usize = 16;
+/// Candidates that promised most, whose neighbours join.
+const LEADERS: usize = 8;
 /// Standard deviations, before anything is measured, of the logarithm of the factor by which the
 /// simulator is off; of how that grows with the metric; and of each doubt, in units of itself.
 const OFF: f64 = 0.4;
@@ -65,6 +67,7 @@ pub(crate) struct Transfer<'a> {
     observed: BTreeMap<String, Vec<(Place, f64)>>,
     /// Feasible points so far, and their coordinates.
     found: Vec<(Point, Vec<f64>)>,
+    leaders: Vec<Point>,
 }
 
 impl<'a> Transfer<'a> {
@@ -85,6 +88,7 @@ impl<'a> Transfer<'a> {
             feasibility: Feasibility::default(),
             observed: BTreeMap::new(),
             found: Vec::new(),
+            leaders: Vec::new(),
         }
     }
 
@@ -211,38 +215,44 @@ impl<'a> Transfer<'a> {
         self.space.one_hot(point)
     }
 
-    /// The best candidates of the pool, `n` at most.
-    fn best(&self, n: usize, seed: u64) -> Vec<Point> {
+    /// The best candidates of the pool to ask for, `n` at most; the most promising ones of all
+    /// become the leaders.
+    fn best(&mut self, n: usize, seed: u64) -> Vec<Point> {
         let residuals = self.residuals();
         let front = self.found.iter().map(|(_, at)| at.clone()).collect();
         let metrics = self.pool.first().map_or(0, |first| first.prediction.logs.len());
-        let judge = self.predictor.judge();
-        let mut acquisition = Acquisition::new(judge, front, metrics, seed);
+        let mut acquisition = Acquisition::new(self.predictor.judge(), front, metrics, seed);
         let open = self.pool.iter().filter(|candidate| {
             candidate.prediction.outcome != Outcome::Rejected
                 && !self.told.contains(&self.space.cell(&candidate.point))
         });
-        let mut open: Vec<(&Candidate, Belief<'_>)> = open
+        let mut open: Vec<_> = open
             .map(|candidate| {
-                let learnt = Some((&candidate.point, &residuals));
-                (candidate, self.belief(&candidate.prediction, learnt))
+                let point = &candidate.point;
+                let belief = self.belief(&candidate.prediction, Some((point, &residuals)));
+                let outcomes = acquisition.outcomes(&belief);
+                (point, belief, outcomes)
             })
             .collect();
-        let mut best = Vec::with_capacity(n);
-        while best.len() < n && !open.is_empty() {
-            let promises = open.iter().map(|(_, belief)| acquisition.promise(belief).key());
-            let place = promises
-                .enumerate()
-                .max_by(|(_, a), (_, b)| {
-                    let order = a.0.cmp(&b.0).then(a.1.total_cmp(&b.1));
-                    order.then(a.2.total_cmp(&b.2))
-                })
-                .map_or(0, |(place, _)| place);
-            let (candidate, belief) = open.swap_remove(place);
+        let mut asked: Vec<Point> = Vec::with_capacity(n);
+        let mut leaders = Vec::new();
+        while asked.len() < n && !open.is_empty() {
+            let promises = open.iter().map(|(_, belief, outcomes)| {
+                acquisition.promise(outcomes, belief.ends_well)
+            });
+            let promises: Vec<Promise> = promises.collect();
+            let mut order: Vec<usize> = (0..open.len()).collect();
+            order.sort_by(|a, b| promises[*b].compare(promises[*a]));
+            if asked.is_empty() {
+                let first = order.iter().take(LEADERS);
+                leaders = first.map(|place| open[*place].0.clone()).collect();
+            }
+            let (point, belief, _) = open.swap_remove(order[0]);
             acquisition.expect(&belief);
-            best.push(candidate.point.clone());
+            asked.push(point.clone());
         }
-        best
+        self.leaders = leaders;
+        asked
     }
 
     fn learn(&mut self, point: &Point, result: &CandidateRow) -> Result<(), StageError> {
@@ -276,7 +286,7 @@ impl Proposer<CandidateRow, StageError> for Transfer<'_> {
         let seed = Digest::of_value("transfer", &json!([self.seed, self.told.len()])).seed();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut around: Vec<Point> = self.found.iter().map(|(point, _)| point.clone()).collect();
-        around.extend(self.best(NEIGHBOURS / 2, seed));
+        around.extend(self.leaders.clone());
         self.widen(&mut rng, &around)?;
         let mut asked = self.best(n, seed);
         for point in &mut asked {
