@@ -22,7 +22,7 @@ pub(crate) struct Params {
     /// Configurations to evaluate; the same for every sampler, so that they can be compared.
     #[serde(default = "default_budget")]
     pub(crate) budget: u64,
-    /// Size of a generation of NSGA-II, and of a batch of the others.
+    /// Size of a generation of NSGA-II and NSGA-III, and of a batch of the others.
     #[serde(default = "default_population")]
     pub(crate) population: u64,
     /// Configurations of the sampler `manual`.
@@ -47,8 +47,14 @@ pub(crate) enum SamplerKind {
     Manual,
     /// Uniform over the space.
     Random,
+    /// Spread evenly over the space: a scrambled Sobol sequence.
+    Sobol,
     /// NSGA-II.
     Nsga2,
+    /// NSGA-III, for three objectives or more.
+    Nsga3,
+    /// Tree-structured Parzen estimator, for budgets of some hundred at most.
+    Tpe,
 }
 
 impl SamplerKind {
@@ -56,7 +62,10 @@ impl SamplerKind {
         match self {
             Self::Manual => "manual",
             Self::Random => "random",
+            Self::Sobol => "sobol",
             Self::Nsga2 => "nsga2",
+            Self::Nsga3 => "nsga3",
+            Self::Tpe => "tpe",
         }
     }
 }

@@ -10,11 +10,13 @@ use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use crate::evaluator::Evaluator;
-use crate::nsga2::Nsga2;
+use crate::genetic::{Nsga2, Nsga3};
 use crate::params::{Params, SamplerKind};
 use crate::random::Random;
 use crate::sampler::Sampler;
+use crate::sobol::Sobol;
 use crate::study::Study;
+use crate::tpe::Tpe;
 use crate::trace::trace;
 
 /// The kind `search`.
@@ -26,7 +28,7 @@ impl StageKind for SearchKind {
     }
 
     fn about(&self) -> &'static str {
-        "Looks for good configurations in a space: manual list, random, NSGA-II"
+        "Looks for good configurations in a space: manual list, random, Sobol, NSGA-II, NSGA-III, TPE"
     }
 
     fn revision(&self) -> u32 {
@@ -166,7 +168,11 @@ impl SearchStage {
     fn budget(&self) -> usize {
         match self.params.sampler {
             SamplerKind::Manual => self.params.configs.len(),
-            SamplerKind::Random | SamplerKind::Nsga2 => self.params.budget as usize,
+            SamplerKind::Random
+            | SamplerKind::Sobol
+            | SamplerKind::Nsga2
+            | SamplerKind::Nsga3
+            | SamplerKind::Tpe => self.params.budget as usize,
         }
     }
 
@@ -194,7 +200,10 @@ impl SearchStage {
         match self.params.sampler {
             SamplerKind::Manual => None,
             SamplerKind::Random => Some(Box::new(Random::new(space, seed))),
+            SamplerKind::Sobol => Some(Box::new(Sobol::new(space, seed))),
             SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
+            SamplerKind::Nsga3 => Some(Box::new(Nsga3::new(space, *population as usize, seed))),
+            SamplerKind::Tpe => Some(Box::new(Tpe::new(space, seed))),
         }
     }
 
