@@ -23,7 +23,7 @@ def installed(tool):
             return left_out(tool, f"{tool.PACKAGE} wants Python {least} or later, which is not here")
         print(f"installing {tool.PACKAGE} into {folder}", file=sys.stderr)
         try:
-            install(tool.PACKAGE, python, folder)
+            install([tool.PACKAGE], python, folder)
         except subprocess.CalledProcessError as error:
             return left_out(tool, f"{tool.PACKAGE} cannot be installed: {error}")
     return str(folder / "bin" / name)
@@ -33,13 +33,14 @@ def left_out(tool, why):
     print(f"{tool.NAME} is left out: {why}", file=sys.stderr)
 
 
-def install(package, python, folder):
+def install(packages, python, folder):
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([python, "-m", "venv", folder], check=True)
     within = folder / "bin" / "python"
     pip = [within, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", UV], check=True)
-    subprocess.run([folder / "bin" / "uv", "pip", "install", "--quiet", "--python", within, package],
+    subprocess.run([folder / "bin" / "uv", "pip", "install", "--quiet", "--python", within,
+                    *packages],
                    check=True)
 
 

@@ -79,6 +79,18 @@ impl Dimension {
         }
     }
 
+    /// Whether a value is one of its own; real numbers are compared with no value.
+    pub(crate) fn has(&self, value: &Knob) -> bool {
+        match (self, value) {
+            (Self::Int { min, max, step, .. }, Knob::Int(value)) => {
+                (*min..=*max).contains(value) && (value - min) % step == 0
+            }
+            (Self::Choice { values }, value) => values.contains(value),
+            (Self::Bool, Knob::Bool(_)) => true,
+            (Self::Int { .. } | Self::Float { .. } | Self::Bool, _) => false,
+        }
+    }
+
     /// The value of a gene: a place in 0..1, or the number of a category.
     pub(crate) fn decode(&self, gene: f64) -> Knob {
         match self {
@@ -114,12 +126,17 @@ impl Dimension {
         }
     }
 
+    /// The gene at a share of the dimension: 0 is its start, 1 beyond its end.
+    pub(crate) fn gene(&self, share: f64) -> f64 {
+        match self.categories() {
+            Some(count) => (share * count as f64).floor(),
+            None => share,
+        }
+    }
+
     /// A random gene.
     pub(crate) fn sample(&self, rng: &mut ChaCha8Rng) -> f64 {
-        match self.categories() {
-            Some(count) => rng.random_range(0..count) as f64,
-            None => rng.random(),
-        }
+        self.gene(rng.random())
     }
 }
 

@@ -1,22 +1,28 @@
 //! Samplers behind one ask/tell core, and the search over a serving space.
 
+mod condition;
 mod dimension;
 mod evaluator;
 mod feasibility;
-mod nsga2;
+mod genetic;
 mod params;
 mod point;
-#[cfg(test)]
-mod problems;
+pub mod problems;
 mod random;
 mod sampler;
+mod sobol;
 mod space;
 mod stage;
 mod study;
+mod tpe;
 mod trace;
 mod transfer;
 
 pub use dimension::Dimension;
+pub use genetic::{Nsga2, Nsga3};
+pub use point::Point;
 pub use sampler::{Evaluation, Sampler};
+pub use sobol::Sobol;
 pub use space::Space;
 pub use stage::SearchKind;
+pub use tpe::Tpe;

@@ -25,11 +25,11 @@ pub(crate) struct Params {
     /// Configurations to evaluate; the same for every sampler, so that they can be compared.
     #[serde(default = "default_budget")]
     pub(crate) budget: u64,
-    /// Size of a generation of NSGA-II, and of a batch of the others.
+    /// Size of a generation of NSGA-II and NSGA-III, and of a batch of the others.
     #[serde(default = "default_population")]
     pub(crate) population: u64,
     /// Configurations that are asked for at once, as many as there are servers to try them on;
-    /// 1 for the sampler `transfer`, else `population`.
+    /// 1 for the samplers `tpe` and `transfer`, else `population`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) batch: Option<u64>,
     /// What the sampler `transfer` knows beforehand.
@@ -83,7 +83,7 @@ impl TransferParams {
 }
 
 fn default_simulations() -> u64 {
-    400
+    1500
 }
 
 /// Who proposes configurations.
@@ -94,8 +94,14 @@ pub(crate) enum SamplerKind {
     Manual,
     /// Uniform over the space.
     Random,
+    /// Spread evenly over the space: a scrambled Sobol sequence.
+    Sobol,
     /// NSGA-II.
     Nsga2,
+    /// NSGA-III, for three objectives or more.
+    Nsga3,
+    /// Tree-structured Parzen estimator, for budgets of some hundred at most.
+    Tpe,
     /// Asks the simulator of `transfer` first, and corrects it by what was measured.
     Transfer,
 }
@@ -105,7 +111,10 @@ impl SamplerKind {
         match self {
             Self::Manual => "manual",
             Self::Random => "random",
+            Self::Sobol => "sobol",
             Self::Nsga2 => "nsga2",
+            Self::Nsga3 => "nsga3",
+            Self::Tpe => "tpe",
             Self::Transfer => "transfer",
         }
     }

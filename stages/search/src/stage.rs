@@ -10,11 +10,13 @@ use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use crate::evaluator::Evaluator;
-use crate::nsga2::Nsga2;
+use crate::genetic::{Nsga2, Nsga3};
 use crate::params::{Params, SamplerKind};
 use crate::random::Random;
 use crate::sampler::Sampler;
+use crate::sobol::Sobol;
 use crate::study::Study;
+use crate::tpe::Tpe;
 use crate::trace::trace;
 use crate::transfer::{Predictor, Simulated, Transfer};
 
@@ -27,7 +29,7 @@ impl StageKind for SearchKind {
     }
 
     fn about(&self) -> &'static str {
-        "Looks for good configurations in a space: manual list, random, NSGA-II"
+        "Looks for good configurations in a space: manual list, random, Sobol, NSGA-II, NSGA-III, TPE, transfer"
     }
 
     fn revision(&self) -> u32 {
@@ -208,9 +210,12 @@ impl SearchStage {
     fn budget(&self) -> usize {
         match self.params.sampler {
             SamplerKind::Manual => self.params.configs.len(),
-            SamplerKind::Random | SamplerKind::Nsga2 | SamplerKind::Transfer => {
-                self.params.budget as usize
-            }
+            SamplerKind::Random
+            | SamplerKind::Sobol
+            | SamplerKind::Nsga2
+            | SamplerKind::Nsga3
+            | SamplerKind::Tpe
+            | SamplerKind::Transfer => self.params.budget as usize,
         }
     }
 
@@ -245,7 +250,10 @@ impl SearchStage {
         match self.params.sampler {
             SamplerKind::Manual | SamplerKind::Transfer => None,
             SamplerKind::Random => Some(Box::new(Random::new(space, seed))),
+            SamplerKind::Sobol => Some(Box::new(Sobol::new(space, seed))),
             SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
+            SamplerKind::Nsga3 => Some(Box::new(Nsga3::new(space, *population as usize, seed))),
+            SamplerKind::Tpe => Some(Box::new(Tpe::new(space, seed))),
         }
     }
 
@@ -255,10 +263,12 @@ impl SearchStage {
             space: &self.params.space,
             budget: self.budget(),
             batch: self.params.batch.unwrap_or(match self.params.sampler {
-                SamplerKind::Transfer => 1,
-                SamplerKind::Manual | SamplerKind::Random | SamplerKind::Nsga2 => {
-                    self.params.population
-                }
+                SamplerKind::Tpe | SamplerKind::Transfer => 1,
+                SamplerKind::Manual
+                | SamplerKind::Random
+                | SamplerKind::Sobol
+                | SamplerKind::Nsga2
+                | SamplerKind::Nsga3 => self.params.population,
             }) as usize,
             seed: self.seed("sampler-replacements"),
         }

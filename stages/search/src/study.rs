@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::dimension::Dimension;
-    use crate::nsga2::Nsga2;
+    use crate::genetic::Nsga2;
     use crate::random::Random;
 
     fn space() -> Space {

@@ -10,7 +10,7 @@ mod appraise;
 pub use appraise::Appraisal;
 
 /// Objectives up to which hypervolumes are computed: chosen, the cost grows with their power.
-const MOST_OBJECTIVES_FOR_VOLUME: usize = 4;
+const MOST_OBJECTIVES_FOR_VOLUME: usize = 8;
 /// What a constraint over a null value adds to the violation. Chosen: as much as twice the limit.
 const VIOLATION_BY_NULL: f64 = 1.0;
 

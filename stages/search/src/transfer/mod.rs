@@ -12,15 +12,16 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use sbt_engine::{Digest, StageError};
 use sbt_schemas::{CandidateRow, Outcome};
-use sbt_trials::{Config, Judge};
+use sbt_trials::{Config, Judge, front_numbers};
 use serde_json::json;
 
 use crate::feasibility::Feasibility;
-use crate::nsga2::Nsga2;
+use crate::genetic::Nsga2;
 use crate::point::Point;
 use crate::sampler::{Evaluation, Sampler};
 use crate::space::Space;
 use crate::study::Proposer;
+use crate::tpe::Tpe;
 use acquisition::{Acquisition, Belief, Promise};
 use predictor::{Prediction, number, to_log};
 use residual::{Place, Residual, unknown};
@@ -28,13 +29,18 @@ use residual::{Place, Residual, unknown};
 pub(crate) use predictor::{Predictor, Simulated};
 
 /// Share of random points, once the model had its say. Chosen: a model that is wrong is found out.
-const RANDOM_SHARE: f64 = 0.15;
+const RANDOM_SHARE: f64 = 0.1;
 /// Trials before the first random point.
 const MODEL_ALONE: usize = 5;
+/// Trials from which on TPE asks for a share of the points: by then it knows as much.
+const SIMULATOR_TRUSTED: usize = 12;
+const TPE_SHARE: f64 = 0.3;
 /// Size of a generation of the search in the simulator, which only fills the pool.
-const GENERATION: usize = 50;
+const GENERATION: usize = 100;
+/// Candidates that the pool begins with.
+const POOL: usize = 300;
 /// Neighbours of the best that join the pool at each question.
-const NEIGHBOURS: usize = 16;
+const NEIGHBOURS: usize = 8;
 /// Candidates that promised most, whose neighbours join.
 const LEADERS: usize = 8;
 /// Standard deviations, before anything is measured, of the logarithm of the factor by which the
@@ -62,6 +68,7 @@ pub(crate) struct Transfer<'a> {
     /// Cells of everything in the pool, and of everything told.
     pooled: BTreeSet<Vec<i64>>,
     told: BTreeSet<Vec<i64>>,
+    tpe: Tpe,
     feasibility: Feasibility,
     /// By metric: where the simulator was how far off.
     observed: BTreeMap<String, Vec<(Place, f64)>>,
@@ -85,6 +92,7 @@ impl<'a> Transfer<'a> {
             pool: Vec::new(),
             pooled: BTreeSet::new(),
             told: BTreeSet::new(),
+            tpe: Tpe::new(space, seed),
             feasibility: Feasibility::default(),
             observed: BTreeMap::new(),
             found: Vec::new(),
@@ -92,32 +100,43 @@ impl<'a> Transfer<'a> {
         }
     }
 
-    /// Fills the pool by a search in the simulator.
+    /// Fills the pool: the best of a search in the simulator, and as many others that may turn out
+    /// better than it says.
     fn fill(&mut self) -> Result<(), StageError> {
         let mut search = Nsga2::new(self.space, GENERATION, self.seed);
-        while self.pool.len() < self.simulations {
+        let mut seen: Vec<(Point, Evaluation)> = Vec::new();
+        let mut cells = BTreeSet::new();
+        while seen.len() < self.simulations {
             let points = search.ask(GENERATION);
-            let predictions = self.predictions(&points)?;
-            let told = points.iter().zip(&predictions);
+            let glances = self.predictor.glance(&self.configs(&points))?;
+            let told = points.into_iter().zip(&glances);
             let told: Vec<(Point, Evaluation)> = told
-                .map(|(point, prediction)| (point.clone(), self.simulated_worth(prediction)))
+                .map(|(point, glance)| (point, self.simulated_worth(glance)))
                 .collect();
             search.tell(&told);
-            let before = self.pool.len();
-            self.add(points, predictions);
-            if self.pool.len() == before {
+            let before = seen.len();
+            let new = |(point, _): &(Point, Evaluation)| cells.insert(self.space.cell(point));
+            seen.extend(told.into_iter().filter(new));
+            if seen.len() == before {
                 break;
             }
         }
+        let points = best_and_others(seen, POOL);
+        let predictions = self.predictions(&points)?;
+        self.add(points, predictions);
         Ok(())
     }
 
-    fn predictions(&self, points: &[Point]) -> Result<Vec<Prediction>, StageError> {
+    fn configs(&self, points: &[Point]) -> Vec<Config> {
         let configs = points.iter().map(|point| Config {
             name: "simulated".to_owned(),
             knobs: self.space.decode(point),
         });
-        self.predictor.predict(&configs.collect::<Vec<_>>())
+        configs.collect()
+    }
+
+    fn predictions(&self, points: &[Point]) -> Result<Vec<Prediction>, StageError> {
+        self.predictor.predict(&self.configs(points))
     }
 
     fn add(&mut self, points: Vec<Point>, predictions: Vec<Prediction>) {
@@ -278,6 +297,33 @@ impl<'a> Transfer<'a> {
     }
 }
 
+/// Of what the simulator evaluated, `n` points: half by fronts, half of the rest by its least
+/// violation, in the order of evaluation.
+fn best_and_others(seen: Vec<(Point, Evaluation)>, n: usize) -> Vec<Point> {
+    let feasible = |evaluation: &Evaluation| evaluation.constraint_violation() == 0.0;
+    let scores: Vec<&[f64]> = seen
+        .iter()
+        .filter(|(_, evaluation)| feasible(evaluation))
+        .filter_map(|(_, evaluation)| evaluation.objectives.as_deref())
+        .collect();
+    let mut fronts = front_numbers(&scores).into_iter();
+    let ranked = seen.into_iter().map(|(point, evaluation)| {
+        let violation = evaluation.constraint_violation();
+        let front = if violation == 0.0 { fronts.next() } else { None };
+        (front.unwrap_or(u64::MAX), violation, point)
+    });
+    let mut ranked: Vec<(u64, f64, Point)> = ranked.collect();
+    ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let mut others = ranked.split_off(ranked.len().min(n / 2));
+    others.retain(|(_, violation, _)| violation.is_finite());
+    others.sort_by(|a, b| a.1.total_cmp(&b.1));
+    // Evenly over the rest: those with more room to the limits, and those just beyond them.
+    let step = (others.len() / (n / 2).max(1)).max(1);
+    let others = others.into_iter().step_by(step).take(n / 2);
+    let all = ranked.into_iter().chain(others);
+    all.map(|(_, _, point)| point).collect()
+}
+
 impl Proposer<CandidateRow, StageError> for Transfer<'_> {
     fn ask(&mut self, n: usize) -> Result<Vec<Point>, StageError> {
         if self.pool.is_empty() {
@@ -290,8 +336,14 @@ impl Proposer<CandidateRow, StageError> for Transfer<'_> {
         self.widen(&mut rng, &around)?;
         let mut asked = self.best(n, seed);
         for point in &mut asked {
-            if self.told.len() >= MODEL_ALONE && rng.random::<f64>() < RANDOM_SHARE {
+            let drawn = rng.random::<f64>();
+            if self.told.len() < MODEL_ALONE {
+                continue;
+            }
+            if drawn < RANDOM_SHARE {
                 *point = self.space.sample(&mut rng);
+            } else if self.told.len() >= SIMULATOR_TRUSTED && drawn < RANDOM_SHARE + TPE_SHARE {
+                *point = self.tpe.ask(1).pop().unwrap_or_else(|| point.clone());
             }
         }
         Ok(asked)
@@ -302,6 +354,7 @@ impl Proposer<CandidateRow, StageError> for Transfer<'_> {
         told: &[(Point, Evaluation)],
         results: &[CandidateRow],
     ) -> Result<(), StageError> {
+        self.tpe.tell(told);
         for ((point, _), result) in told.iter().zip(results) {
             self.learn(point, result)?;
         }

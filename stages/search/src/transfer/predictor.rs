@@ -83,11 +83,27 @@ impl<'a> Predictor<'a> {
         })
     }
 
-    /// Predictions in the order of the configurations.
+    /// Predictions in the order of the configurations, with what each doubt would change.
     ///
     /// # Errors
     /// When the run is being stopped.
     pub(super) fn predict(&self, configs: &[Config]) -> Result<Vec<Prediction>, StageError> {
+        self.ask(&self.runners, configs)
+    }
+
+    /// The same without doubts: for the first look at many.
+    ///
+    /// # Errors
+    /// As of [`Self::predict`].
+    pub(super) fn glance(&self, configs: &[Config]) -> Result<Vec<Prediction>, StageError> {
+        self.ask(&self.runners[..1], configs)
+    }
+
+    fn ask(
+        &self,
+        runners: &[TrialRunner<'_>],
+        configs: &[Config],
+    ) -> Result<Vec<Prediction>, StageError> {
         let specs = configs.iter().map(|config| {
             let mut config = self.backend.adopt(config, self.rename);
             config.knobs.extend(self.fixed.clone());
@@ -99,8 +115,8 @@ impl<'a> Predictor<'a> {
             }
         });
         let specs: Vec<TrialSpec> = specs.collect();
-        let mut worlds = Vec::with_capacity(self.runners.len());
-        for runner in &self.runners {
+        let mut worlds = Vec::with_capacity(runners.len());
+        for runner in runners {
             let trials = runner.run(&specs)?.into_iter();
             let rows = trials.map(|mut trial| {
                 let outcome = std::mem::replace(&mut trial.row.outcome, Outcome::Ok);
@@ -109,13 +125,12 @@ impl<'a> Predictor<'a> {
             worlds.push(rows.collect::<Vec<_>>());
         }
         let numbered = configs.iter().enumerate();
-        Ok(numbered
-            .map(|(i, config)| {
-                let (outcome, row) = &worlds[0][i];
-                let doubted: Vec<&CandidateRow> = worlds[1..].iter().map(|w| &w[i].1).collect();
-                self.prediction(config, *outcome, row, &doubted)
-            })
-            .collect())
+        let predictions = numbered.map(|(i, config)| {
+            let (outcome, row) = &worlds[0][i];
+            let doubted: Vec<&CandidateRow> = worlds[1..].iter().map(|w| &w[i].1).collect();
+            self.prediction(config, *outcome, row, &doubted)
+        });
+        Ok(predictions.collect())
     }
 
     fn prediction(

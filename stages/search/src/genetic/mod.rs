@@ -1,8 +1,12 @@
-//! NSGA-II (Deb et al. 2002) with the operators and defaults of pymoo 0.6: binary tournament,
-//! simulated binary crossover, polynomial mutation, feasibility first.
+//! Genetic samplers: mating and bookkeeping are the same, what survives differs. Operators and
+//! defaults are those of pymoo 0.6.
 
+mod crowding;
+mod directions;
+mod individual;
+mod niching;
 mod operators;
-mod survival;
+mod plane;
 mod tournament;
 
 use std::collections::BTreeSet;
@@ -13,18 +17,26 @@ use rand::rngs::ChaCha8Rng;
 use crate::point::Point;
 use crate::sampler::{Evaluation, Sampler};
 use crate::space::Space;
+use crowding::Crowding;
+use individual::{Individual, Survival};
+use niching::Niching;
 use operators::{crossover, mutate};
-use survival::{Individual, survive};
 use tournament::parents;
 
 /// Rounds of mating to find points that were not evaluated yet; pymoo's default.
 const MATING_ROUNDS: usize = 100;
 
-/// NSGA-II over mixed dimensions.
-pub(crate) struct Nsga2 {
+/// NSGA-II (Deb et al. 2002), with the last front thinned one by one (Kukkonen and Deb 2006).
+pub type Nsga2 = Genetic<Crowding>;
+/// NSGA-III (Deb and Jain 2014) for three objectives or more.
+pub type Nsga3 = Genetic<Niching>;
+
+/// A population over mixed dimensions; feasible before infeasible.
+pub struct Genetic<S> {
     space: Space,
     rng: ChaCha8Rng,
     size: usize,
+    survival: S,
     population: Vec<Individual>,
     /// Cells of everything that was told: nothing of it is proposed again.
     known: BTreeSet<Vec<i64>>,
@@ -34,17 +46,27 @@ pub(crate) struct Nsga2 {
     told: Vec<Individual>,
 }
 
-impl Nsga2 {
-    pub(crate) fn new(space: &Space, size: usize, seed: u64) -> Self {
+#[expect(private_bounds, reason = "how a population survives is not the caller's business")]
+impl<S: Survival> Genetic<S> {
+    /// A sampler whose generations have `size` points, 2 at least.
+    #[must_use]
+    pub fn new(space: &Space, size: usize, seed: u64) -> Self {
         Self {
             space: space.clone(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             size: size.max(2),
+            survival: S::default(),
             population: Vec::new(),
             known: BTreeSet::new(),
             next: Vec::new(),
             told: Vec::new(),
         }
+    }
+
+    /// Points of the population, each with its objectives; infeasible ones are left out.
+    pub fn front(&self) -> impl Iterator<Item = (&Point, &[f64])> {
+        let feasible = self.population.iter().filter(|i| i.feasible());
+        feasible.map(|i| (&i.point, i.objectives.as_slice()))
     }
 
     /// Offspring of the population. Where mating finds nothing new, random points fill up.
@@ -71,11 +93,12 @@ impl Nsga2 {
 
     /// Children of as many pairs as `wanted` points need.
     fn mate(&mut self, wanted: usize) -> Vec<Point> {
-        let pairs = parents(&self.population, wanted.div_ceil(2), &mut self.rng);
+        let pairs = parents::<S>(&self.population, wanted.div_ceil(2), &mut self.rng);
         let mut children = Vec::with_capacity(2 * pairs.len());
         for (a, b) in pairs {
             let pair = (&self.population[a].point, &self.population[b].point);
-            let (mut first, mut second) = crossover(&self.space, pair, &mut self.rng);
+            let (mut first, mut second) =
+                crossover(&self.space, pair, S::CROSSOVER, &mut self.rng);
             mutate(&self.space, &mut first, &mut self.rng);
             mutate(&self.space, &mut second, &mut self.rng);
             children.extend([first, second]);
@@ -84,7 +107,7 @@ impl Nsga2 {
     }
 }
 
-impl Sampler for Nsga2 {
+impl<S: Survival> Sampler for Genetic<S> {
     fn ask(&mut self, n: usize) -> Vec<Point> {
         if self.next.is_empty() {
             self.next = self.generation();
@@ -100,9 +123,30 @@ impl Sampler for Nsga2 {
         if self.next.is_empty() {
             let mut pool = std::mem::take(&mut self.population);
             pool.append(&mut self.told);
-            self.population = survive(pool, self.size);
+            self.population = survive(&mut self.survival, pool, self.size, &mut self.rng);
         }
     }
+}
+
+/// The best of a pool: feasible ones as the survival says; infeasible ones by violation, only
+/// when the feasible do not fill the population.
+fn survive<S: Survival>(
+    survival: &mut S,
+    pool: Vec<Individual>,
+    size: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Individual> {
+    let (feasible, mut infeasible): (Vec<_>, Vec<_>) =
+        pool.into_iter().partition(Individual::feasible);
+    let mut survivors = if feasible.is_empty() {
+        Vec::new()
+    } else {
+        survival.select(feasible, size, rng)
+    };
+    infeasible.sort_by(|a, b| a.violation.total_cmp(&b.violation));
+    infeasible.truncate(size - survivors.len());
+    survivors.append(&mut infeasible);
+    survivors
 }
 
 #[cfg(test)]
