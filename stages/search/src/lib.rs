@@ -13,6 +13,7 @@ mod sampler;
 mod sobol;
 mod space;
 mod stage;
+mod stopping;
 mod study;
 mod tpe;
 mod trace;

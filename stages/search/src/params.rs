@@ -32,7 +32,15 @@ pub(crate) struct Params {
     /// 1 for the samplers `tpe` and `transfer`, else `population`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) batch: Option<u64>,
-    /// What the sampler `transfer` knows beforehand.
+    /// When to end before the budget is used up.
+    #[serde(default, skip_serializing_if = "Stop::is_never")]
+    pub(crate) stop: Stop,
+    /// Trials in a row that end with a failure of the server, after which the search fails with
+    /// what they said; 0: never. 5 on a real server, never on a simulated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_after_failures: Option<u64>,
+    /// What the sampler `transfer` knows beforehand. On a real server, whoever proposes, a
+    /// configuration is not launched that does not come up in this simulator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) transfer: Option<TransferParams>,
     /// Configurations of the sampler `manual`.
@@ -47,6 +55,39 @@ pub(crate) struct Params {
     /// Candidates to recommend for a second measurement.
     #[serde(default = "default_top")]
     pub(crate) top: u64,
+}
+
+/// Ends of a search besides its budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Stop {
+    /// Share of the hypervolume found that the best candidate must promise, for the sampler
+    /// `transfer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) improvement_below: Option<f64>,
+    /// Seconds that the trials may take together; of simulated ones the simulated seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_s: Option<f64>,
+    /// What the trials may cost together, at the server's price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usd: Option<f64>,
+}
+
+impl Stop {
+    fn is_never(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn problems(&self) -> Vec<ParamError> {
+        let limits = [
+            ("improvement_below", self.improvement_below),
+            ("wall_s", self.wall_s),
+            ("usd", self.usd),
+        ];
+        let wrong = limits.into_iter().filter(|(_, limit)| limit.is_some_and(|l| !(l > 0.0)));
+        let wrong = wrong.map(|(name, _)| ParamError::at(&["stop", name], "expected more than 0"));
+        wrong.collect()
+    }
 }
 
 /// A simulator that stands for the server, and how the server's knobs are called there. Knobs that

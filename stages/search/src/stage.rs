@@ -15,6 +15,7 @@ use crate::params::{Params, SamplerKind};
 use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::sobol::Sobol;
+use crate::stopping::{Ended, Stopping};
 use crate::study::Study;
 use crate::tpe::Tpe;
 use crate::trace::trace;
@@ -79,6 +80,7 @@ enable_prefix_caching = { kind = "bool" }
             )),
             None => {}
         }
+        errors.extend(params.stop.problems());
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
         }
@@ -161,16 +163,26 @@ impl Stage for SearchStage {
             runner: runner.expecting(self.budget() as u64),
             judge: &judge,
             quality: &quality,
+            stopping: self.stopping(),
+            veto: predictor.as_ref().filter(|_| params.backend.is_real()),
             trials: Vec::new(),
+            ended: None,
         };
-        let mut candidates = self.search(&mut evaluator, predictor)?;
-        if candidates.len() < self.budget() {
-            ctx.warn(format!(
+        let mut candidates = self.search(&mut evaluator, predictor.as_ref())?;
+        match evaluator.ended.take() {
+            Some(Ended::Failures(diagnosis)) => return Err(StageError::user(diagnosis)),
+            Some(Ended::Limit(why)) => ctx.warn(format!(
+                "ended after {} of {} configurations: {why}",
+                candidates.len(),
+                self.budget()
+            )),
+            None if candidates.len() < self.budget() => ctx.warn(format!(
                 "the space has no more configurations that are easily found: {} of {} were \
                  evaluated",
                 candidates.len(),
                 self.budget()
-            ));
+            )),
+            None => {}
         }
         let trace = trace(params.sampler.name(), &judge, &candidates);
         judge.rank(&mut candidates);
@@ -191,8 +203,8 @@ impl SearchStage {
         workload: &[WorkloadRow],
     ) -> Result<Option<Predictor<'a>>, StageError> {
         let params = &self.params;
-        let wanted = params.transfer.as_ref();
-        let Some(of) = wanted.filter(|_| params.sampler == SamplerKind::Transfer) else {
+        let asked = params.sampler == SamplerKind::Transfer || params.backend.is_real();
+        let Some(of) = params.transfer.as_ref().filter(|_| asked) else {
             return Ok(None);
         };
         let simulated = Simulated {
@@ -219,7 +231,7 @@ impl SearchStage {
         }
     }
 
-    fn search(&self, evaluator: &mut Evaluator<'_>, transfer: Option<Predictor<'_>>) -> Result<Vec<CandidateRow>, StageError> {
+    fn search(&self, evaluator: &mut Evaluator<'_>, predictor: Option<&Predictor<'_>>) -> Result<Vec<CandidateRow>, StageError> {
         if self.params.sampler == SamplerKind::Manual {
             let evaluated = evaluator.evaluate(&self.params.configs, 0)?.into_iter();
             return Ok(evaluated.map(|(candidate, _)| candidate).collect());
@@ -227,15 +239,20 @@ impl SearchStage {
         let study = self.study();
         let evaluate =
             |configs: &[Config], start: usize| evaluator.evaluate(configs, start);
-        match (self.sampler(), transfer) {
+        match (self.sampler(), predictor) {
             (Some(mut sampler), _) => study.run(&mut sampler, evaluate),
             (None, Some(predictor)) => {
-                let of = self.params.transfer.as_ref();
-                let simulations = of.map_or(0, |of| of.simulations as usize);
-                let seed = self.seed("sampler");
-                let mut sampler =
-                    Transfer::new(&self.params.space, predictor, simulations, seed);
-                study.run(&mut sampler, evaluate)
+                let simulations = self.params.transfer.as_ref();
+                let simulations = simulations.map_or(0, |of| of.simulations as usize);
+                let wanted = (simulations, self.params.stop.improvement_below);
+                let space = &self.params.space;
+                let mut sampler = Transfer::new(space, predictor, wanted, self.seed("sampler"));
+                let found = study.run(&mut sampler, evaluate)?;
+                if sampler.exhausted {
+                    let text = "no candidate promises `stop.improvement_below` any more".to_owned();
+                    evaluator.ended.get_or_insert(Ended::Limit(text));
+                }
+                Ok(found)
             }
             (None, None) => Ok(Vec::new()),
         }
@@ -254,6 +271,15 @@ impl SearchStage {
             SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
             SamplerKind::Nsga3 => Some(Box::new(Nsga3::new(space, *population as usize, seed))),
             SamplerKind::Tpe => Some(Box::new(Tpe::new(space, seed))),
+        }
+    }
+
+    fn stopping(&self) -> Stopping {
+        let params = &self.params;
+        let usual = if params.backend.is_real() { 5 } else { 0 };
+        Stopping {
+            stop: params.stop,
+            failures: params.stop_after_failures.unwrap_or(usual),
         }
     }
 

@@ -46,7 +46,7 @@ impl<T, E> Proposer<T, E> for Box<dyn Sampler> {
 impl Study<'_> {
     /// Asks, evaluates and tells until the budget is used up or nothing new is found. `evaluate`
     /// gets configurations and the number of those before them; it returns one result and what it
-    /// was worth for each, in order. No configuration is evaluated twice: a repeated one is
+    /// was worth for each, in order; nothing for the rest ends the study. No configuration is evaluated twice: a repeated one is
     /// replaced by a random one.
     pub(crate) fn run<T, E>(
         &self,
@@ -66,6 +66,7 @@ impl Study<'_> {
                 break;
             }
             let evaluated = evaluate(&self.configs(&fresh, results.len()), results.len())?;
+            let ended = evaluated.len() < fresh.len();
             let mut told = Vec::with_capacity(fresh.len());
             let before = results.len();
             for (point, (result, evaluation)) in fresh.into_iter().zip(evaluated) {
@@ -73,6 +74,9 @@ impl Study<'_> {
                 results.push(result);
             }
             sampler.tell(&told, &results[before..])?;
+            if ended {
+                break;
+            }
         }
         Ok(results)
     }

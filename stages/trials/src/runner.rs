@@ -216,6 +216,24 @@ impl<'a> TrialRunner<'a> {
         Ok(trials.collect())
     }
 
+    /// A trial that is not run, for a reason that is known beforehand: it ends `rejected`.
+    ///
+    /// # Errors
+    /// When the workload has no such draw.
+    pub fn refuse(&self, spec: &TrialSpec, reason: String) -> Result<Trial, StageError> {
+        let key = self.key(spec)?;
+        let identity = match &self.bench {
+            Bench::Simulated(simulated) => simulated.named(key, spec),
+            Bench::Measured(measured) => measured.named(key, spec),
+        };
+        let ending = (Outcome::Rejected, reason);
+        let mut trial = Trial::unserved(identity, ending, Execution::default());
+        // Nothing was run.
+        trial.row.provenance = Provenance::Inferred;
+        self.note_progress();
+        Ok(trial)
+    }
+
     /// E2E of the finished requests of simulated trials in worlds without some factors, in
     /// seconds and in the order given: none for a configuration that does not come up. Empty on a
     /// real server, which knows no other world.

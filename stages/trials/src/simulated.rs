@@ -325,7 +325,7 @@ impl Simulated {
         }
     }
 
-    fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+    pub(crate) fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
         let gpus = self.server.replica_gpus(&spec.config);
         let backend = format!(
             "simulator: {} {}, {} on {}",

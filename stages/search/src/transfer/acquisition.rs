@@ -10,8 +10,12 @@ use super::predictor::of_log;
 
 /// Draws of the metrics of each candidate; the same normal numbers for all. Chosen.
 const DRAWS: usize = 32;
-/// Least probability of being feasible. Chosen: one standard deviation from a limit.
+/// Probability of being feasible from which on it is sure. Chosen: one standard deviation from a
+/// limit.
 const SURE: f64 = 0.8;
+/// What a sure gain counts against others. Chosen: it alone would never leave the region of the
+/// first feasible ones.
+const SURE_WEIGHT: f64 = 3.0;
 
 /// What is believed of a candidate: its columns, and the probability that it ends `ok`.
 pub(super) struct Belief<'a> {
@@ -44,11 +48,14 @@ pub(super) struct Promise {
 }
 
 impl Promise {
-    /// Order of the candidates: gains of those that are surely feasible, then all gains, then the
+    /// Order of the candidates: by gain, of which one that is surely feasible counts more; then the
     /// likeliest.
     pub(super) fn compare(self, other: Self) -> Ordering {
-        let sure = |promise: Self| promise.feasible >= SURE && promise.gain > 0.0;
-        let by_gain = sure(self).cmp(&sure(other)).then(self.gain.total_cmp(&other.gain));
+        let weighed = |promise: Self| {
+            let weight = if promise.feasible >= SURE { SURE_WEIGHT } else { 1.0 };
+            promise.gain * weight
+        };
+        let by_gain = weighed(self).total_cmp(&weighed(other));
         by_gain.then(self.feasible.total_cmp(&other.feasible))
     }
 }
@@ -74,6 +81,11 @@ impl<'a> Acquisition<'a> {
             volume: judge.volume_of(&front),
             front,
         }
+    }
+
+    /// Hypervolume found so far.
+    pub(super) fn volume(&self) -> f64 {
+        self.volume
     }
 
     /// Where a candidate may lie: its coordinates in each draw, none where it is not feasible.

@@ -61,7 +61,7 @@ struct Candidate {
 /// The sampler `transfer`. A pure function of its seed and of what it was told.
 pub(crate) struct Transfer<'a> {
     space: &'a Space,
-    predictor: Predictor<'a>,
+    predictor: &'a Predictor<'a>,
     simulations: usize,
     seed: u64,
     pool: Vec<Candidate>,
@@ -75,13 +75,17 @@ pub(crate) struct Transfer<'a> {
     /// Feasible points so far, and their coordinates.
     found: Vec<(Point, Vec<f64>)>,
     leaders: Vec<Point>,
+    /// Share of the volume found that a candidate must promise.
+    least_gain: Option<f64>,
+    /// Whether none does.
+    pub(crate) exhausted: bool,
 }
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(
         space: &'a Space,
-        predictor: Predictor<'a>,
-        simulations: usize,
+        predictor: &'a Predictor<'a>,
+        (simulations, least_gain): (usize, Option<f64>),
         seed: u64,
     ) -> Self {
         Self {
@@ -97,6 +101,8 @@ impl<'a> Transfer<'a> {
             observed: BTreeMap::new(),
             found: Vec::new(),
             leaders: Vec::new(),
+            least_gain,
+            exhausted: false,
         }
     }
 
@@ -183,19 +189,11 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    fn residuals(&self) -> BTreeMap<&str, Residual> {
-        let observed = self.observed.iter();
-        let learnt = observed.filter_map(|(metric, observed)| {
-            Some((metric.as_str(), Residual::learn(observed)?))
-        });
-        learnt.collect()
-    }
-
     /// What is believed of a prediction; at a point, with the residuals learnt so far.
     fn belief<'b>(
         &self,
         prediction: &'b Prediction,
-        learnt: Option<(&Point, &BTreeMap<&str, Residual>)>,
+        learnt: Option<(&Point, &BTreeMap<String, Residual>)>,
     ) -> Belief<'b> {
         let logs = prediction.logs.iter().map(|(metric, (log, doubts))| {
             let (mean, sd) = learnt.map_or((0.0, 0.0), |(point, residuals)| {
@@ -237,12 +235,12 @@ impl<'a> Transfer<'a> {
     /// The best candidates of the pool to ask for, `n` at most; the most promising ones of all
     /// become the leaders.
     fn best(&mut self, n: usize, seed: u64) -> Vec<Point> {
-        let residuals = self.residuals();
+        let residuals = residuals(&self.observed);
         let front = self.found.iter().map(|(_, at)| at.clone()).collect();
         let metrics = self.pool.first().map_or(0, |first| first.prediction.logs.len());
         let mut acquisition = Acquisition::new(self.predictor.judge(), front, metrics, seed);
         let open = self.pool.iter().filter(|candidate| {
-            candidate.prediction.outcome != Outcome::Rejected
+            candidate.prediction.comes_up()
                 && !self.told.contains(&self.space.cell(&candidate.point))
         });
         let mut open: Vec<_> = open
@@ -263,6 +261,9 @@ impl<'a> Transfer<'a> {
             let mut order: Vec<usize> = (0..open.len()).collect();
             order.sort_by(|a, b| promises[*b].compare(promises[*a]));
             if asked.is_empty() {
+                let gain = promises[order[0]].gain;
+                let enough = |least: f64| gain >= least * acquisition.volume();
+                self.exhausted = !self.least_gain.is_none_or(enough);
                 let first = order.iter().take(LEADERS);
                 leaders = first.map(|place| open[*place].0.clone()).collect();
             }
@@ -295,6 +296,14 @@ impl<'a> Transfer<'a> {
         }
         Ok(())
     }
+}
+
+/// By metric, how the simulator is off.
+fn residuals(observed: &BTreeMap<String, Vec<(Place, f64)>>) -> BTreeMap<String, Residual> {
+    let learnt = observed.iter().filter_map(|(metric, observed)| {
+        Some((metric.clone(), Residual::learn(observed)?))
+    });
+    learnt.collect()
 }
 
 /// Of what the simulator evaluated, `n` points: half by fronts, half of the rest by its least
@@ -335,6 +344,9 @@ impl Proposer<CandidateRow, StageError> for Transfer<'_> {
         around.extend(self.leaders.clone());
         self.widen(&mut rng, &around)?;
         let mut asked = self.best(n, seed);
+        if self.exhausted {
+            return Ok(Vec::new());
+        }
         for point in &mut asked {
             let drawn = rng.random::<f64>();
             if self.told.len() < MODEL_ALONE {

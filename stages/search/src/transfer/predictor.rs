@@ -33,6 +33,13 @@ pub(super) struct Prediction {
     pub(super) logs: BTreeMap<String, (f64, Vec<f64>)>,
 }
 
+impl Prediction {
+    /// Whether the server starts at all.
+    pub(super) fn comes_up(&self) -> bool {
+        matches!(self.outcome, Outcome::Ok | Outcome::Unstable)
+    }
+}
+
 /// Asks the simulator.
 pub(crate) struct Predictor<'a> {
     backend: &'a Backend,
@@ -99,11 +106,30 @@ impl<'a> Predictor<'a> {
         self.ask(&self.runners[..1], configs)
     }
 
-    fn ask(
-        &self,
-        runners: &[TrialRunner<'_>],
-        configs: &[Config],
-    ) -> Result<Vec<Prediction>, StageError> {
+    /// Why a configuration does not come up in the simulator, for each that does not.
+    ///
+    /// # Errors
+    /// As of [`Self::predict`].
+    pub(crate) fn vetoes(&self, configs: &[Config]) -> Result<Vec<Option<String>>, StageError> {
+        let trials = self.runners[0].run(&self.specs(configs))?.into_iter();
+        let vetoes = trials.map(|trial| match trial.row.outcome {
+            Outcome::Oom | Outcome::LaunchFailed => {
+                let reason = trial.row.reason.unwrap_or_default();
+                Some(format!("the simulator's server does not come up: {reason}"))
+            }
+            Outcome::Ok
+            | Outcome::Unstable
+            | Outcome::Crashed
+            | Outcome::Hung
+            | Outcome::ClientLimited
+            | Outcome::Rejected
+            | Outcome::Aborted
+            | Outcome::TooManyErrors => None,
+        });
+        Ok(vetoes.collect())
+    }
+
+    fn specs(&self, configs: &[Config]) -> Vec<TrialSpec> {
         let specs = configs.iter().map(|config| {
             let mut config = self.backend.adopt(config, self.rename);
             config.knobs.extend(self.fixed.clone());
@@ -114,7 +140,15 @@ impl<'a> Predictor<'a> {
                 keep_requests: false,
             }
         });
-        let specs: Vec<TrialSpec> = specs.collect();
+        specs.collect()
+    }
+
+    fn ask(
+        &self,
+        runners: &[TrialRunner<'_>],
+        configs: &[Config],
+    ) -> Result<Vec<Prediction>, StageError> {
+        let specs = self.specs(configs);
         let mut worlds = Vec::with_capacity(runners.len());
         for runner in runners {
             let trials = runner.run(&specs)?.into_iter();

@@ -2,8 +2,8 @@ use super::cholesky::{Cholesky, dot};
 
 /// Standard deviations of the noise of one trial, and of what the features do not explain, that are
 /// tried. Chosen: trials on common random numbers differ by a percent or a tenth.
-const NOISE: [f64; 2] = [0.02, 0.1];
-const UNEXPLAINED: [f64; 3] = [0.05, 0.15, 0.4];
+const NOISE: [f64; 2] = [0.01, 0.05];
+const UNEXPLAINED: [f64; 3] = [0.02, 0.1, 0.4];
 /// Distance, in gene ranges, over which the unexplained part holds.
 const REACH: f64 = 0.5;
 
