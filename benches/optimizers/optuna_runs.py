@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 
+import numpy
 import optuna
 from pymoo.problems import get_problem
 
@@ -22,7 +23,7 @@ def run(problem, seed, evals):
         trial = study.ask()
         bounds = enumerate(zip(problem.xl, problem.xu))
         x = [trial.suggest_float(f"x{i}", low, high) for i, (low, high) in bounds]
-        told = problem.evaluate(x, return_as_dictionary=True)
+        told = problem.evaluate(numpy.array(x), return_as_dictionary=True)
         if constrained:
             trial.set_user_attr("constraints", told["G"].tolist())
         study.tell(trial, told["F"].tolist())

@@ -88,7 +88,9 @@ fn run(sampler: &mut dyn Sampler, problem: &Problem, evaluations: usize) -> Fron
     while left > 0 {
         let points = sampler.ask(left).into_iter();
         let told = points.map(|point| (problem.evaluate(&point), point));
-        let told: Vec<_> = told.map(|(evaluation, point)| (point, evaluation)).collect();
+        let told: Vec<_> = told
+            .map(|(evaluation, point)| (point, evaluation))
+            .collect();
         left -= told.len();
         let worth = told.iter().map(|(_, evaluation)| evaluation);
         let worth = worth.filter(|evaluation| evaluation.constraint_violation() <= 0.0);
@@ -97,7 +99,9 @@ fn run(sampler: &mut dyn Sampler, problem: &Problem, evaluations: usize) -> Fron
     }
     let numbers = front_numbers(&feasible).into_iter();
     let front = feasible.into_iter().zip(numbers);
-    front.filter_map(|(f, number)| (number == 0).then_some(f)).collect()
+    front
+        .filter_map(|(f, number)| (number == 0).then_some(f))
+        .collect()
 }
 
 fn with_volume(line: &str) -> Result<Value, Failure> {
@@ -107,6 +111,9 @@ fn with_volume(line: &str) -> Result<Value, Failure> {
     let front: Front = serde_json::from_value(value["front"].take())?;
     let fields = value.as_object_mut().ok_or("not an object")?;
     fields.remove("front");
-    fields.insert("hypervolume".to_owned(), json!(hypervolume(&front, &problem.reference)));
+    fields.insert(
+        "hypervolume".to_owned(),
+        json!(hypervolume(&front, &problem.reference)),
+    );
     Ok(value)
 }

@@ -31,7 +31,11 @@ impl Sobol {
             let (set, dimension) = dimension_in_set(dimension);
             let sequence = (index / LENGTH) as u32;
             let seed = self.seed.wrapping_add(set).wrapping_add(sequence << 16);
-            f64::from(sobol_burley::sample((index % LENGTH) as u32, dimension, seed))
+            f64::from(sobol_burley::sample(
+                (index % LENGTH) as u32,
+                dimension,
+                seed,
+            ))
         };
         let genes = self.space.dimensions().enumerate();
         let genes = genes.map(|(i, dimension)| dimension.gene(coordinate(i)));

@@ -26,7 +26,11 @@ impl Space {
             when: None,
         };
         let knobs = dimensions.into_iter();
-        Self(knobs.map(|(name, dimension)| (name, everywhere(dimension))).collect())
+        Self(
+            knobs
+                .map(|(name, dimension)| (name, everywhere(dimension)))
+                .collect(),
+        )
     }
 
     /// The dimensions, in the order of a point's genes.
@@ -51,7 +55,11 @@ impl Space {
                 continue;
             }
             let values = extremes(&axis.dimension);
-            errors.extend(values.iter().find_map(|value| backend.check(name, value).err()));
+            errors.extend(
+                values
+                    .iter()
+                    .find_map(|value| backend.check(name, value).err()),
+            );
             let when = axis.when.as_ref();
             if let Some(problem) = when.and_then(|when| self.condition_problem(name, when)) {
                 errors.push(ParamError::at(&[name, "when"], problem));
@@ -99,7 +107,8 @@ impl Space {
             return vec![true; self.len()];
         }
         let axes = self.0.values();
-        axes.map(|axis| self.exists(axis, point, self.len())).collect()
+        axes.map(|axis| self.exists(axis, point, self.len()))
+            .collect()
     }
 
     /// Whether a knob exists, by a chain of `links` conditions at most: a longer one is circular.
@@ -128,7 +137,11 @@ impl Space {
     pub(crate) fn cell(&self, point: &Point) -> Vec<i64> {
         let knobs = self.dimensions().zip(&point.genes).zip(self.active(point));
         let index = |((dimension, gene), active): ((&Dimension, &f64), bool)| {
-            if active { dimension.index(*gene) } else { ABSENT }
+            if active {
+                dimension.index(*gene)
+            } else {
+                ABSENT
+            }
         };
         knobs.map(index).collect()
     }
@@ -222,7 +235,10 @@ mod tests {
         let written = serde_json::to_value(chained()).expect("json");
         assert_eq!(space(written), chained());
         let plain = json!({ "cache": { "kind": "bool" } });
-        assert_eq!(serde_json::to_value(space(plain.clone())).expect("json"), plain);
+        assert_eq!(
+            serde_json::to_value(space(plain.clone())).expect("json"),
+            plain
+        );
     }
 
     #[test]

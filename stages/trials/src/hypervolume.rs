@@ -59,7 +59,9 @@ fn sweep(mut points: Vec<Vec<f64>>, x: f64, y: f64, z: f64) -> f64 {
 fn step(steps: &mut Vec<(f64, f64)>, (a, b): (f64, f64), (x, y): (f64, f64)) -> f64 {
     let from = steps.partition_point(|step| step.0 < a);
     let mut top = if from > 0 { steps[from - 1].1 } else { y };
-    let equal = steps.get(from).is_some_and(|step| step.0 == a && step.1 <= b);
+    let equal = steps
+        .get(from)
+        .is_some_and(|step| step.0 == a && step.1 <= b);
     if top <= b || equal {
         return 0.0;
     }
@@ -78,7 +80,10 @@ fn step(steps: &mut Vec<(f64, f64)>, (a, b): (f64, f64), (x, y): (f64, f64)) -> 
 /// The sum of what each point adds to those after it. In the order of the last objective, worst
 /// first, what it shares with them is as deep as itself: one objective less.
 fn exclusive(mut points: Vec<Vec<f64>>, reference: &[f64]) -> f64 {
-    let (limit, rest) = (reference[reference.len() - 1], &reference[..reference.len() - 1]);
+    let (limit, rest) = (
+        reference[reference.len() - 1],
+        &reference[..reference.len() - 1],
+    );
     let last = rest.len();
     points.sort_by(|a, b| b[last].total_cmp(&a[last]));
     let mut sum = 0.0;

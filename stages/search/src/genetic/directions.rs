@@ -25,9 +25,7 @@ fn partitions(objectives: usize, size: usize) -> usize {
 
 /// Points of a layer: ways to share `partitions` among the objectives.
 fn points(objectives: usize, partitions: usize) -> usize {
-    (1..objectives).fold(1_usize, |ways, k| {
-        ways.saturating_mul(partitions + k) / k
-    })
+    (1..objectives).fold(1_usize, |ways, k| ways.saturating_mul(partitions + k) / k)
 }
 
 /// Every way to share `partitions` equal parts; none for none.

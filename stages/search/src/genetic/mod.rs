@@ -46,7 +46,10 @@ pub struct Genetic<S> {
     told: Vec<Individual>,
 }
 
-#[expect(private_bounds, reason = "how a population survives is not the caller's business")]
+#[expect(
+    private_bounds,
+    reason = "how a population survives is not the caller's business"
+)]
 impl<S: Survival> Genetic<S> {
     /// A sampler whose generations have `size` points, 2 at least.
     #[must_use]
@@ -97,8 +100,7 @@ impl<S: Survival> Genetic<S> {
         let mut children = Vec::with_capacity(2 * pairs.len());
         for (a, b) in pairs {
             let pair = (&self.population[a].point, &self.population[b].point);
-            let (mut first, mut second) =
-                crossover(&self.space, pair, S::CROSSOVER, &mut self.rng);
+            let (mut first, mut second) = crossover(&self.space, pair, S::CROSSOVER, &mut self.rng);
             mutate(&self.space, &mut first, &mut self.rng);
             mutate(&self.space, &mut second, &mut self.rng);
             children.extend([first, second]);

@@ -94,7 +94,10 @@ fn distance(point: &[f64], along: &[f64]) -> f64 {
         length += b * b;
     }
     let share = product / length;
-    let off = point.iter().zip(along).map(|(a, b)| (a - share * b).powi(2));
+    let off = point
+        .iter()
+        .zip(along)
+        .map(|(a, b)| (a - share * b).powi(2));
     off.sum::<f64>().sqrt()
 }
 
@@ -120,7 +123,9 @@ fn fill(
             let here = &mut waiting[direction];
             let place = if followers[direction] == 0 {
                 let near = (0..here.len()).min_by(|&a, &b| {
-                    niches[here[a]].distance.total_cmp(&niches[here[b]].distance)
+                    niches[here[a]]
+                        .distance
+                        .total_cmp(&niches[here[b]].distance)
                 });
                 near.expect("somebody waits")
             } else {

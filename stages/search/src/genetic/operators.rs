@@ -13,7 +13,7 @@ const PM_ETA: f64 = 20.0;
 const PM_INDIVIDUAL: f64 = 0.9;
 /// Share of mutations that jump, as uniform and boundary mutation do (Michalewicz 1996). Chosen: without
 /// them half of the runs on OSY never reach an end of the front, as with pymoo.
-const PM_JUMP: f64 = 0.1;
+const PM_JUMP: f64 = 0.05;
 /// Genes nearer than this are equal: there is nothing between them.
 const EQUAL: f64 = 1e-14;
 

@@ -90,10 +90,7 @@ impl Plane {
     }
 }
 
-fn worst<'a>(
-    individuals: impl IntoIterator<Item = &'a Individual>,
-    objectives: usize,
-) -> Vec<f64> {
+fn worst<'a>(individuals: impl IntoIterator<Item = &'a Individual>, objectives: usize) -> Vec<f64> {
     let none = vec![f64::NEG_INFINITY; objectives];
     individuals.into_iter().fold(none, |worst, individual| {
         let values = worst.iter().zip(&individual.objectives);

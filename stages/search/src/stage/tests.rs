@@ -55,7 +55,7 @@ fn plan_errors(with: &Value) -> Vec<String> {
 
 #[test]
 fn samplers_fill_every_table_up_to_the_budget() {
-    for sampler in ["random", "nsga2"] {
+    for sampler in ["random", "sobol", "nsga2", "nsga3", "tpe"] {
         let dir = tempfile::tempdir().unwrap();
         let ctx = context(dir.path());
         let rows = candidates(&ctx, &example(sampler, 10));

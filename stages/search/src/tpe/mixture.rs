@@ -109,7 +109,11 @@ impl Mixture {
         for kernel in &self.kernels {
             let genes = kernel.factors.iter().zip(&point.genes).zip(active);
             let log = genes.fold(kernel.log_weight, |log, ((factor, gene), active)| {
-                if *active { log + factor.log_density(*gene) } else { log }
+                if *active {
+                    log + factor.log_density(*gene)
+                } else {
+                    log
+                }
             });
             if log > most {
                 sum = sum * (most - log).exp() + 1.0;
@@ -132,9 +136,15 @@ fn even_width(points: usize, dimensions: usize) -> f64 {
 /// (Scott 1992), so that it shrinks along the dimensions that are settled.
 fn spread_width(points: &Weighted<'_>, i: usize) -> f64 {
     let total: f64 = points.iter().map(|(_, weight)| weight).sum();
-    let genes = || points.iter().map(|(point, weight)| (point.genes[i], weight / total));
+    let genes = || {
+        points
+            .iter()
+            .map(|(point, weight)| (point.genes[i], weight / total))
+    };
     let mean: f64 = genes().map(|(gene, weight)| weight * gene).sum();
-    let variance: f64 = genes().map(|(gene, weight)| weight * (gene - mean).powi(2)).sum();
+    let variance: f64 = genes()
+        .map(|(gene, weight)| weight * (gene - mean).powi(2))
+        .sum();
     let count = points.len() as f64;
     let variance = (count * variance + BELIEF * UNIFORM_VARIANCE) / (count + BELIEF);
     let dimensions = points.first().map_or(1, |(point, _)| point.genes.len());

@@ -80,7 +80,11 @@ fn scaled(points: &[&[f64]]) -> Vec<Vec<f64>> {
         let values = point.iter().zip(&ranges);
         let values = values.map(|(value, (least, most))| {
             let width = most - least;
-            if width > 0.0 { (value - least) / width } else { 0.0 }
+            if width > 0.0 {
+                (value - least) / width
+            } else {
+                0.0
+            }
         });
         values.collect()
     });
