@@ -21,3 +21,4 @@ mod safety;
 mod sandbox;
 mod schemas;
 mod serve;
+mod study;

@@ -63,10 +63,13 @@ impl Evaluator<'_> {
         let allowed = specs.iter().zip(&vetoes).filter(|(_, veto)| veto.is_none());
         let allowed: Vec<TrialSpec> = allowed.map(|(spec, _)| spec.clone()).collect();
         let mut run = self.runner.run(&allowed)?.into_iter();
-        let all = specs.iter().zip(vetoes).filter_map(|(spec, veto)| match veto {
-            Some(reason) => Some(self.runner.refuse(spec, reason)),
-            None => run.next().map(Ok),
-        });
+        let all = specs
+            .iter()
+            .zip(vetoes)
+            .filter_map(|(spec, veto)| match veto {
+                Some(reason) => Some(self.runner.refuse(spec, reason)),
+                None => run.next().map(Ok),
+            });
         all.collect()
     }
 

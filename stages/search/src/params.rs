@@ -84,7 +84,9 @@ impl Stop {
             ("wall_s", self.wall_s),
             ("usd", self.usd),
         ];
-        let wrong = limits.into_iter().filter(|(_, limit)| limit.is_some_and(|l| !(l > 0.0)));
+        let wrong = limits
+            .into_iter()
+            .filter(|(_, limit)| limit.is_some_and(|l| !(l > 0.0)));
         let wrong = wrong.map(|(name, _)| ParamError::at(&["stop", name], "expected more than 0"));
         wrong.collect()
     }

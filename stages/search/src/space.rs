@@ -157,7 +157,11 @@ impl Space {
                 None if !exists => coordinates.push(0.5),
                 // Two categories that differ are 1 apart.
                 Some(count) => coordinates.extend((0..count).map(|category| {
-                    if category as f64 == *gene { std::f64::consts::FRAC_1_SQRT_2 } else { 0.0 }
+                    if category as f64 == *gene {
+                        std::f64::consts::FRAC_1_SQRT_2
+                    } else {
+                        0.0
+                    }
                 })),
                 None => coordinates.push(*gene),
             }

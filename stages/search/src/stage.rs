@@ -231,14 +231,17 @@ impl SearchStage {
         }
     }
 
-    fn search(&self, evaluator: &mut Evaluator<'_>, predictor: Option<&Predictor<'_>>) -> Result<Vec<CandidateRow>, StageError> {
+    fn search(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        predictor: Option<&Predictor<'_>>,
+    ) -> Result<Vec<CandidateRow>, StageError> {
         if self.params.sampler == SamplerKind::Manual {
             let evaluated = evaluator.evaluate(&self.params.configs, 0)?.into_iter();
             return Ok(evaluated.map(|(candidate, _)| candidate).collect());
         }
         let study = self.study();
-        let evaluate =
-            |configs: &[Config], start: usize| evaluator.evaluate(configs, start);
+        let evaluate = |configs: &[Config], start: usize| evaluator.evaluate(configs, start);
         match (self.sampler(), predictor) {
             (Some(mut sampler), _) => study.run(&mut sampler, evaluate),
             (None, Some(predictor)) => {

@@ -30,7 +30,10 @@ impl Stopping {
     }
 
     fn failed(&self, trials: &[TrialRow]) -> Option<Ended> {
-        let last = trials.iter().rev().take_while(|trial| is_failure(trial.outcome));
+        let last = trials
+            .iter()
+            .rev()
+            .take_while(|trial| is_failure(trial.outcome));
         let last: Vec<&TrialRow> = last.collect();
         if self.failures == 0 || (last.len() as u64) < self.failures {
             return None;
@@ -40,9 +43,9 @@ impl Stopping {
             let reason = trial.reason.as_deref().unwrap_or("no reason");
             *counts.entry((trial.outcome, reason)).or_default() += 1;
         }
-        let reasons = counts.iter().map(|((outcome, reason), count)| {
-            format!("{count} ended `{outcome}`: {reason}")
-        });
+        let reasons = counts
+            .iter()
+            .map(|((outcome, reason), count)| format!("{count} ended `{outcome}`: {reason}"));
         let reasons: Vec<String> = reasons.collect();
         let (count, name) = (last.len(), &last[0].config_name);
         Some(Ended::Failures(format!(
@@ -58,7 +61,9 @@ impl Stopping {
             let text = format!("the trials took {took:.0} s, and `stop.wall_s` is {limit}");
             return Some(Ended::Limit(text));
         }
-        let paid = trials.iter().filter_map(|trial| Some(seconds(trial) / HOUR_S * trial.cost_usd_h?));
+        let paid = trials
+            .iter()
+            .filter_map(|trial| Some(seconds(trial) / HOUR_S * trial.cost_usd_h?));
         let paid: f64 = paid.sum();
         let limit = self.stop.usd.filter(|limit| paid >= *limit)?;
         let text = format!("the trials cost {paid:.2} USD, and `stop.usd` is {limit}");
@@ -118,16 +123,35 @@ mod tests {
             panic!("{ended:?}");
         };
         assert!(text.contains("2 ended `oom`: CUDA out of memory"), "{text}");
-        assert!(text.contains("1 ended `crashed`: Segmentation fault"), "{text}");
+        assert!(
+            text.contains("1 ended `crashed`: Segmentation fault"),
+            "{text}"
+        );
     }
 
     #[test]
     fn seconds_and_dollars_are_those_of_the_trials() {
         let trials = [trial(Outcome::Ok, ""), trial(Outcome::Ok, "")];
-        let wall = |wall_s| stopping(Stop { wall_s: Some(wall_s), ..Stop::default() }, 0);
+        let wall = |wall_s| {
+            stopping(
+                Stop {
+                    wall_s: Some(wall_s),
+                    ..Stop::default()
+                },
+                0,
+            )
+        };
         assert_eq!(wall(181.0).after(&trials), None);
         assert!(matches!(wall(180.0).after(&trials), Some(Ended::Limit(_))));
-        let usd = |usd| stopping(Stop { usd: Some(usd), ..Stop::default() }, 0);
+        let usd = |usd| {
+            stopping(
+                Stop {
+                    usd: Some(usd),
+                    ..Stop::default()
+                },
+                0,
+            )
+        };
         assert_eq!(usd(0.21).after(&trials), None);
         assert!(matches!(usd(0.2).after(&trials), Some(Ended::Limit(_))));
     }

@@ -138,6 +138,10 @@ mod tests {
         ])
     }
 
+    fn nsga2(space: &Space) -> Box<dyn Sampler> {
+        Box::new(Nsga2::new(space, 4, 1))
+    }
+
     fn study(space: &Space, budget: usize) -> Study<'_> {
         Study {
             name: "test",
@@ -161,8 +165,7 @@ mod tests {
         }
     }
 
-    fn run(study: &Study<'_>, sampler: impl Sampler + 'static) -> Vec<Config> {
-        let mut sampler: Box<dyn Sampler> = Box::new(sampler);
+    fn run(study: &Study<'_>, mut sampler: Box<dyn Sampler>) -> Vec<Config> {
         let evaluate = |configs: &[Config], _: usize| {
             let worth = configs.iter().map(|config| (config.clone(), worth(config)));
             Ok::<_, Infallible>(worth.collect())
@@ -173,12 +176,9 @@ mod tests {
     #[test]
     fn the_budget_is_used_up_without_a_repeat() {
         let space = space();
-        let samplers: [Box<dyn Sampler>; 2] = [
-            Box::new(Random::new(&space, 1)),
-            Box::new(Nsga2::new(&space, 4, 1)),
-        ];
-        for mut sampler in samplers {
-            let configs = run(&study(&space, 15), sampler.as_mut());
+        let samplers: [Box<dyn Sampler>; 2] = [Box::new(Random::new(&space, 1)), nsga2(&space)];
+        for sampler in samplers {
+            let configs = run(&study(&space, 15), sampler);
             let ids: BTreeSet<String> = configs.iter().map(Config::id).collect();
             assert_eq!((configs.len(), ids.len()), (15, 15));
             assert_eq!(configs[7].name, "test-007");
@@ -188,14 +188,14 @@ mod tests {
     #[test]
     fn a_space_smaller_than_the_budget_is_searched_once() {
         let space = space();
-        let configs = run(&study(&space, 100), Nsga2::new(&space, 4, 1));
+        let configs = run(&study(&space, 100), nsga2(&space));
         assert_eq!(configs.len(), 20);
     }
 
     #[test]
     fn what_failed_is_told_and_not_repaired() {
         let space = space();
-        let configs = run(&study(&space, 20), Nsga2::new(&space, 4, 1));
+        let configs = run(&study(&space, 20), nsga2(&space));
         let failed = configs
             .iter()
             .filter(|config| worth(config).objectives.is_none());
@@ -205,10 +205,10 @@ mod tests {
     #[test]
     fn a_stopped_search_goes_on_where_it_stood() {
         let space = space();
-        let whole = run(&study(&space, 14), Nsga2::new(&space, 4, 1));
+        let whole = run(&study(&space, 14), nsga2(&space));
         let mut calls = 0;
         let stopped: Result<Vec<Config>, &str> =
-            study(&space, 14).run(Nsga2::new(&space, 4, 1), |configs, _| {
+            study(&space, 14).run(&mut nsga2(&space), |configs, _| {
                 calls += 1;
                 if calls > 2 {
                     return Err("killed");
@@ -219,9 +219,6 @@ mod tests {
                     .collect())
             });
         assert_eq!(stopped, Err("killed"));
-        assert_eq!(
-            run(&study(&space, 14), Nsga2::new(&space, 4, 1)),
-            whole
-        );
+        assert_eq!(run(&study(&space, 14), nsga2(&space)), whole);
     }
 }

@@ -26,7 +26,8 @@ pub(crate) fn rows(scenario: &str, searches: &Searches, truth: &Truth) -> Vec<St
     let mut rows = Vec::new();
     for (sampler, seeds) in &curves {
         let longest = seeds.values().map(Vec::len).max().unwrap_or(0);
-        let of_sampler = (1..=longest).filter_map(|evals| row(scenario, sampler, evals, seeds, &random));
+        let of_sampler =
+            (1..=longest).filter_map(|evals| row(scenario, sampler, evals, seeds, &random));
         rows.extend(of_sampler);
     }
     rows

@@ -46,7 +46,10 @@ impl Goals {
     #[must_use]
     pub fn columns(&self) -> BTreeSet<String> {
         let sources = [&self.minimize, &self.maximize, &self.subject_to];
-        let parsed = sources.into_iter().flatten().flat_map(|source| Expr::parse(source));
+        let parsed = sources
+            .into_iter()
+            .flatten()
+            .flat_map(|source| Expr::parse(source));
         let names = parsed.flat_map(|expr| {
             let names = expr.names().into_iter().map(str::to_owned);
             names.collect::<Vec<_>>()

@@ -156,7 +156,9 @@ impl<'a> TrialRunner<'a> {
     #[must_use]
     pub fn slowed(mut self, term: Term, factor: f64) -> Self {
         self.bench = match self.bench {
-            Bench::Simulated(simulated) => Bench::Simulated(Box::new(simulated.slowed(term, factor))),
+            Bench::Simulated(simulated) => {
+                Bench::Simulated(Box::new(simulated.slowed(term, factor)))
+            }
             measured @ Bench::Measured(_) => measured,
         };
         self

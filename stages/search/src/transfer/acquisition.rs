@@ -52,7 +52,11 @@ impl Promise {
     /// likeliest.
     pub(super) fn compare(self, other: Self) -> Ordering {
         let weighed = |promise: Self| {
-            let weight = if promise.feasible >= SURE { SURE_WEIGHT } else { 1.0 };
+            let weight = if promise.feasible >= SURE {
+                SURE_WEIGHT
+            } else {
+                1.0
+            };
             promise.gain * weight
         };
         let by_gain = weighed(self).total_cmp(&weighed(other));
@@ -128,7 +132,8 @@ impl<'a> Acquisition<'a> {
 
     /// Counts a candidate as found with its mean, so that the next one differs from it.
     pub(super) fn expect(&mut self, belief: &Belief<'_>) {
-        self.front.extend(self.judge.appraise(&|name| belief.mean(name)).coordinates);
+        self.front
+            .extend(self.judge.appraise(&|name| belief.mean(name)).coordinates);
         self.volume = self.judge.volume_of(&self.front);
     }
 }

@@ -237,7 +237,10 @@ impl<'a> Transfer<'a> {
     fn best(&mut self, n: usize, seed: u64) -> Vec<Point> {
         let residuals = residuals(&self.observed);
         let front = self.found.iter().map(|(_, at)| at.clone()).collect();
-        let metrics = self.pool.first().map_or(0, |first| first.prediction.logs.len());
+        let metrics = self
+            .pool
+            .first()
+            .map_or(0, |first| first.prediction.logs.len());
         let mut acquisition = Acquisition::new(self.predictor.judge(), front, metrics, seed);
         let open = self.pool.iter().filter(|candidate| {
             candidate.prediction.comes_up()
@@ -254,9 +257,9 @@ impl<'a> Transfer<'a> {
         let mut asked: Vec<Point> = Vec::with_capacity(n);
         let mut leaders = Vec::new();
         while asked.len() < n && !open.is_empty() {
-            let promises = open.iter().map(|(_, belief, outcomes)| {
-                acquisition.promise(outcomes, belief.ends_well)
-            });
+            let promises = open
+                .iter()
+                .map(|(_, belief, outcomes)| acquisition.promise(outcomes, belief.ends_well));
             let promises: Vec<Promise> = promises.collect();
             let mut order: Vec<usize> = (0..open.len()).collect();
             order.sort_by(|a, b| promises[*b].compare(promises[*a]));
@@ -291,7 +294,9 @@ impl<'a> Transfer<'a> {
             }
         }
         let judge: &Judge = self.predictor.judge();
-        if result.feasible && let Some(at) = judge.coordinates(result) {
+        if result.feasible
+            && let Some(at) = judge.coordinates(result)
+        {
             self.found.push((point.clone(), at));
         }
         Ok(())
@@ -300,9 +305,9 @@ impl<'a> Transfer<'a> {
 
 /// By metric, how the simulator is off.
 fn residuals(observed: &BTreeMap<String, Vec<(Place, f64)>>) -> BTreeMap<String, Residual> {
-    let learnt = observed.iter().filter_map(|(metric, observed)| {
-        Some((metric.clone(), Residual::learn(observed)?))
-    });
+    let learnt = observed
+        .iter()
+        .filter_map(|(metric, observed)| Some((metric.clone(), Residual::learn(observed)?)));
     learnt.collect()
 }
 
@@ -318,7 +323,11 @@ fn best_and_others(seen: Vec<(Point, Evaluation)>, n: usize) -> Vec<Point> {
     let mut fronts = front_numbers(&scores).into_iter();
     let ranked = seen.into_iter().map(|(point, evaluation)| {
         let violation = evaluation.constraint_violation();
-        let front = if violation == 0.0 { fronts.next() } else { None };
+        let front = if violation == 0.0 {
+            fronts.next()
+        } else {
+            None
+        };
         (front.unwrap_or(u64::MAX), violation, point)
     });
     let mut ranked: Vec<(u64, f64, Point)> = ranked.collect();

@@ -11,7 +11,12 @@ const DOUBTS: [&[Term]; 4] = [
     &[Term::Linear, Term::Head, Term::PrefillAttention],
     &[Term::DecodeAttention, Term::MixedAttention],
     &[Term::Communication],
-    &[Term::Small, Term::Ungraphed, Term::Host, Term::HostPerSequence],
+    &[
+        Term::Small,
+        Term::Ungraphed,
+        Term::Host,
+        Term::HostPerSequence,
+    ],
 ];
 /// What a doubted group is multiplied with, to see what depends on it.
 const DOUBT: f64 = 1.5;
@@ -76,7 +81,11 @@ impl<'a> Predictor<'a> {
         let mut runners = vec![believed()?.unheard()];
         for doubted in DOUBTS {
             let slowed = believed()?.unheard();
-            runners.push(doubted.iter().fold(slowed, |runner, term| runner.slowed(*term, DOUBT)));
+            runners.push(
+                doubted
+                    .iter()
+                    .fold(slowed, |runner, term| runner.slowed(*term, DOUBT)),
+            );
         }
         Ok(Self {
             backend: simulated.backend,

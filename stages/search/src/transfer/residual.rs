@@ -33,7 +33,9 @@ impl Residual {
         if observed.is_empty() {
             return None;
         }
-        let grid = UNEXPLAINED.iter().flat_map(|u| NOISE.iter().map(move |n| (*u, *n)));
+        let grid = UNEXPLAINED
+            .iter()
+            .flat_map(|u| NOISE.iter().map(move |n| (*u, *n)));
         let fits = grid.filter_map(|(unexplained, noise)| Self::fit(observed, unexplained, noise));
         let best = fits.max_by(|a, b| a.1.total_cmp(&b.1));
         best.map(|(residual, _)| residual)
@@ -69,7 +71,9 @@ impl Residual {
     /// Mean and standard deviation at a place.
     pub(super) fn at(&self, place: &Place) -> (f64, f64) {
         let with = self.places.iter();
-        let with: Vec<f64> = with.map(|known| kernel(known, place, self.unexplained)).collect();
+        let with: Vec<f64> = with
+            .map(|known| kernel(known, place, self.unexplained))
+            .collect();
         let with = self.factor.forward(&with);
         let variance = kernel(place, place, self.unexplained) - dot(&with, &with);
         (dot(&with, &self.whitened), variance.max(0.0).sqrt())
