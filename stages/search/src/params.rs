@@ -86,7 +86,7 @@ impl Stop {
         ];
         let wrong = limits
             .into_iter()
-            .filter(|(_, limit)| limit.is_some_and(|l| !(l > 0.0)));
+            .filter(|(_, limit)| limit.is_some_and(|l| l.is_nan() || l <= 0.0));
         let wrong = wrong.map(|(name, _)| ParamError::at(&["stop", name], "expected more than 0"));
         wrong.collect()
     }
