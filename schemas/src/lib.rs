@@ -18,6 +18,7 @@ mod quality;
 mod requests;
 mod row;
 mod stability;
+mod study;
 mod study_coverage;
 mod study_shrinkage;
 mod summary;
@@ -43,6 +44,7 @@ pub use quality::QualityRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
+pub use study::StudyRow;
 pub use study_coverage::StudyCoverageRow;
 pub use study_shrinkage::StudyShrinkageRow;
 pub use summary::{
@@ -70,6 +72,7 @@ pub const TABLES: &[&TableSpec] = &[
     &CandidateRow::TABLE,
     &TraceRow::TABLE,
     &StabilityRow::TABLE,
+    &StudyRow::TABLE,
     &PlanRow::TABLE,
     &PlanSensitivityRow::TABLE,
     &RateCurveRow::TABLE,

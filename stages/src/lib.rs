@@ -14,6 +14,7 @@ pub const KINDS: Registry = &[
     &sbt_quality::QualityKind,
     &sbt_search::SearchKind,
     &sbt_stability::StabilityKind,
+    &sbt_study::StudyKind,
     &sbt_plan::PlanKind,
     &sbt_coverage::CoverageKind,
     &sbt_coverage::ShrinkageKind,

@@ -25,3 +25,4 @@ mod sandbox;
 mod schemas;
 mod serve;
 mod statistics;
+mod study;

@@ -1,4 +1,5 @@
-//! The grammar of references: `${params.x.y}`, `${matrix.x}`, `${env.X:-default}`, `${file:PATH}`.
+//! The grammar of references: `${params.x.y}`, `${params.x.${matrix.y}}`, `${matrix.x}`,
+//! `${env.X:-default}`, `${file:PATH}`.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -12,6 +13,8 @@ const SPACES: [&str; 4] = ["params", "matrix", "env", "file"];
 pub(crate) enum Reference<'a> {
     /// Keys below `params`.
     Params(Vec<&'a str>),
+    /// Keys below `params`, some of them references; they start at this offset.
+    ParamsBy(&'a str, usize),
     /// An axis.
     Matrix(&'a str),
     /// A variable, and what stands for it when it is not set.
@@ -111,6 +114,7 @@ fn reference(body: &str, offset: usize) -> Result<Reference<'_>, Advice> {
     let (space, rest) = body.split_once('.').unwrap_or((body, ""));
     match space {
         "params" if is_path(rest) => Ok(Reference::Params(rest.split('.').collect())),
+        "params" if rest.contains("${") => Ok(Reference::ParamsBy(rest, offset + "params.".len())),
         "matrix" if is_name(rest) => Ok(Reference::Matrix(rest)),
         "env" => {
             let (name, default) = match rest.split_once(":-") {
@@ -178,6 +182,13 @@ mod tests {
         let pieces = parse("${file:data/${params.set}.csv}").unwrap();
         let reference = Reference::File("data/${params.set}.csv", 7);
         assert_eq!(pieces, [Piece::Reference(reference, 0..30)]);
+    }
+
+    #[test]
+    fn a_key_may_be_a_reference() {
+        let pieces = parse("${params.gpus.${matrix.gpu}}").unwrap();
+        let reference = Reference::ParamsBy("gpus.${matrix.gpu}", 9);
+        assert_eq!(pieces, [Piece::Reference(reference, 0..28)]);
     }
 
     #[test]

@@ -213,6 +213,7 @@ impl<'a> Resolver<'a> {
                 scope.uses.extend(&found.uses);
                 Some(found.value.clone())
             }
+            Reference::ParamsBy(path, offset) => self.param_by(path, *offset, site, scope),
             Reference::Matrix(axis) => {
                 let value = scope.axes.and_then(|axes| axes.get(*axis)).cloned();
                 if value.is_none() {
@@ -231,6 +232,24 @@ impl<'a> Resolver<'a> {
             }
             Reference::File(path, offset) => self.file(path, *offset, site, scope),
         }
+    }
+
+    /// A parameter whose keys are references themselves.
+    fn param_by(
+        &mut self,
+        path: &str,
+        offset: usize,
+        site: Site<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<Json> {
+        let start = site.start + offset;
+        let inner = Site::at(site.trail, site.text, start..start + path.len());
+        let path = self.pieces(path, inner, scope)?;
+        let path = self.scalar(path, site)?;
+        let keys: Vec<&str> = path.split('.').collect();
+        let found = self.param(&keys, site, scope.idle)?;
+        scope.uses.extend(&found.uses);
+        Some(found.value.clone())
     }
 
     fn file(

@@ -1,7 +1,8 @@
 use serde_json::Value as Json;
 
 use super::layers::{Layers, child};
-use super::reference::{self, Reference};
+use super::matrix::plain;
+use super::reference::{self, Piece, Reference};
 use super::resolve::Axes;
 use super::trail::keys;
 
@@ -58,8 +59,24 @@ impl Trace<'_> {
                 let index = self.index_of(axis, &path)?;
                 Some([path, vec![index.to_string()]].concat())
             }
+            Reference::ParamsBy(path, _) => {
+                let path = self.written_out(path)?;
+                let names = path.split('.').map(str::to_owned);
+                Some(keys(["params"]).into_iter().chain(names).collect())
+            }
             Reference::Env(..) | Reference::File(..) => None,
         }
+    }
+
+    /// A parameter's path with the axes of the instance in it.
+    fn written_out(&self, path: &str) -> Option<String> {
+        let pieces = reference::parse(path).ok()?.into_iter();
+        let texts = pieces.map(|piece| match piece {
+            Piece::Text(text) => Some(text.into_owned()),
+            Piece::Reference(Reference::Matrix(axis), _) => self.axes?.get(axis).map(plain),
+            Piece::Reference(..) => None,
+        });
+        texts.collect()
     }
 
     /// Which value of an axis the instance has, where the values are written as such.

@@ -3,6 +3,8 @@ use sbt_schemas::{CandidateRow, TrialRow};
 use sbt_trials::{Config, Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate};
 
 use crate::sampler::Evaluation;
+use crate::stopping::{Ended, Stopping};
+use crate::transfer::Predictor;
 
 /// Runs configurations and says what they were worth.
 pub(crate) struct Evaluator<'a> {
@@ -11,24 +13,27 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) runner: TrialRunner<'a>,
     pub(crate) judge: &'a Judge,
     pub(crate) quality: &'a Quality<'a>,
+    pub(crate) stopping: Stopping,
+    /// Who knows which configurations do not come up.
+    pub(crate) veto: Option<&'a Predictor<'a>>,
     /// Every trial so far.
     pub(crate) trials: Vec<TrialRow>,
+    /// Why nothing more is evaluated.
+    pub(crate) ended: Option<Ended>,
 }
 
 impl Evaluator<'_> {
     /// One assessed candidate per configuration, in order; `start` configurations came before.
+    /// None once a limit is reached.
     pub(crate) fn evaluate(
         &mut self,
         configs: &[Config],
         start: usize,
     ) -> Result<Vec<(CandidateRow, Evaluation)>, StageError> {
-        let specs = configs.iter().map(|config| TrialSpec {
-            config: config.clone(),
-            draw: self.draw,
-            rate_scale: 1.0,
-            keep_requests: false,
-        });
-        let trials = self.runner.run(&specs.collect::<Vec<_>>())?;
+        if self.ended.is_some() {
+            return Ok(Vec::new());
+        }
+        let trials = self.trials_of(configs)?;
         let numbered = trials.iter().zip(configs).zip(start as u64..);
         let candidates = numbered.map(|((trial, config), i)| {
             let candidate = self.candidate(trial, config, i);
@@ -38,7 +43,34 @@ impl Evaluator<'_> {
         let candidates = candidates.collect();
         self.trials
             .extend(trials.into_iter().map(|trial| trial.row));
+        self.ended = self.stopping.after(&self.trials);
         Ok(candidates)
+    }
+
+    /// Runs the configurations, but for those that the simulator says do not come up.
+    fn trials_of(&self, configs: &[Config]) -> Result<Vec<Trial>, StageError> {
+        let vetoes = match self.veto {
+            Some(predictor) => predictor.vetoes(configs)?,
+            None => vec![None; configs.len()],
+        };
+        let specs = configs.iter().map(|config| TrialSpec {
+            config: config.clone(),
+            draw: self.draw,
+            rate_scale: 1.0,
+            keep_requests: false,
+        });
+        let specs: Vec<TrialSpec> = specs.collect();
+        let allowed = specs.iter().zip(&vetoes).filter(|(_, veto)| veto.is_none());
+        let allowed: Vec<TrialSpec> = allowed.map(|(spec, _)| spec.clone()).collect();
+        let mut run = self.runner.run(&allowed)?.into_iter();
+        let all = specs
+            .iter()
+            .zip(vetoes)
+            .filter_map(|(spec, veto)| match veto {
+                Some(reason) => Some(self.runner.refuse(spec, reason)),
+                None => run.next().map(Ok),
+            });
+        all.collect()
     }
 
     fn candidate(&self, trial: &Trial, config: &Config, evaluation: u64) -> CandidateRow {

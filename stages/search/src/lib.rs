@@ -3,6 +3,7 @@
 mod condition;
 mod dimension;
 mod evaluator;
+mod feasibility;
 mod genetic;
 mod params;
 mod point;
@@ -12,9 +13,11 @@ mod sampler;
 mod sobol;
 mod space;
 mod stage;
+mod stopping;
 mod study;
 mod tpe;
 mod trace;
+mod transfer;
 
 pub use dimension::Dimension;
 pub use genetic::{Nsga2, Nsga3};

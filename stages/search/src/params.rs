@@ -1,4 +1,7 @@
-use sbt_trials::{Backend, Config, Goals, Protocol};
+use std::collections::BTreeMap;
+
+use sbt_engine::ParamError;
+use sbt_trials::{Backend, Config, Goals, Knob, Protocol};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +28,21 @@ pub(crate) struct Params {
     /// Size of a generation of NSGA-II and NSGA-III, and of a batch of the others.
     #[serde(default = "default_population")]
     pub(crate) population: u64,
+    /// Configurations that are asked for at once, as many as there are servers to try them on;
+    /// 1 for the samplers `tpe` and `transfer`, else `population`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<u64>,
+    /// When to end before the budget is used up.
+    #[serde(default, skip_serializing_if = "Stop::is_never")]
+    pub(crate) stop: Stop,
+    /// Trials in a row that end with a failure of the server, after which the search fails with
+    /// what they said; 0: never. 5 on a real server, never on a simulated one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_after_failures: Option<u64>,
+    /// What the sampler `transfer` knows beforehand. On a real server, whoever proposes, a
+    /// configuration is not launched that does not come up in this simulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transfer: Option<TransferParams>,
     /// Configurations of the sampler `manual`.
     #[serde(default)]
     pub(crate) configs: Vec<Config>,
@@ -37,6 +55,78 @@ pub(crate) struct Params {
     /// Candidates to recommend for a second measurement.
     #[serde(default = "default_top")]
     pub(crate) top: u64,
+}
+
+/// Ends of a search besides its budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Stop {
+    /// Share of the hypervolume found that the best candidate must promise, for the sampler
+    /// `transfer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) improvement_below: Option<f64>,
+    /// Seconds that the trials may take together; of simulated ones the simulated seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wall_s: Option<f64>,
+    /// What the trials may cost together, at the server's price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usd: Option<f64>,
+}
+
+impl Stop {
+    fn is_never(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn problems(&self) -> Vec<ParamError> {
+        let limits = [
+            ("improvement_below", self.improvement_below),
+            ("wall_s", self.wall_s),
+            ("usd", self.usd),
+        ];
+        let wrong = limits
+            .into_iter()
+            .filter(|(_, limit)| limit.is_some_and(|l| l.is_nan() || l <= 0.0));
+        let wrong = wrong.map(|(name, _)| ParamError::at(&["stop", name], "expected more than 0"));
+        wrong.collect()
+    }
+}
+
+/// A simulator that stands for the server, and how the server's knobs are called there. Knobs that
+/// it does not know are features of the correction only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferParams {
+    /// The simulator; its step times are those of the input `calibration`, where that is wired.
+    pub(crate) simulated: Backend,
+    /// Names of its knobs where the space has other names, by the space's names.
+    #[serde(default)]
+    pub(crate) rename: BTreeMap<String, String>,
+    /// Knobs that every simulated configuration has besides.
+    #[serde(default)]
+    pub(crate) simulated_knobs: BTreeMap<String, Knob>,
+    /// Configurations to simulate before the first trial.
+    #[serde(default = "default_simulations")]
+    pub(crate) simulations: u64,
+}
+
+impl TransferParams {
+    pub(crate) fn problems(&self) -> Vec<ParamError> {
+        let mut problems = self.simulated.problems(&["transfer", "simulated"]);
+        if self.simulated.is_real() {
+            let wrong = "expected the simulator: `kind = \"simulator\"`";
+            problems.push(ParamError::at(&["transfer", "simulated"], wrong));
+        }
+        if self.simulations == 0 {
+            let path = ["transfer", "simulations"];
+            problems.push(ParamError::at(&path, "must be at least 1"));
+        }
+        problems
+    }
+}
+
+fn default_simulations() -> u64 {
+    1500
 }
 
 /// Who proposes configurations.
@@ -55,6 +145,8 @@ pub(crate) enum SamplerKind {
     Nsga3,
     /// Tree-structured Parzen estimator, for budgets of some hundred at most.
     Tpe,
+    /// Asks the simulator of `transfer` first, and corrects it by what was measured.
+    Transfer,
 }
 
 impl SamplerKind {
@@ -66,6 +158,7 @@ impl SamplerKind {
             Self::Nsga2 => "nsga2",
             Self::Nsga3 => "nsga3",
             Self::Tpe => "tpe",
+            Self::Transfer => "transfer",
         }
     }
 }

@@ -146,6 +146,29 @@ impl Space {
         knobs.map(index).collect()
     }
 
+    /// Coordinates in 0..1 in which points are as far apart as their knobs: one for an ordered
+    /// dimension, one per category for an unordered one.
+    pub(crate) fn one_hot(&self, point: &Point) -> Vec<f64> {
+        let mut coordinates = Vec::new();
+        let exists = self.active(point);
+        for ((dimension, gene), exists) in self.dimensions().zip(&point.genes).zip(exists) {
+            match dimension.categories() {
+                Some(count) if !exists => coordinates.extend(vec![0.0; count]),
+                None if !exists => coordinates.push(0.5),
+                // Two categories that differ are 1 apart.
+                Some(count) => coordinates.extend((0..count).map(|category| {
+                    if category as f64 == *gene {
+                        std::f64::consts::FRAC_1_SQRT_2
+                    } else {
+                        0.0
+                    }
+                })),
+                None => coordinates.push(*gene),
+            }
+        }
+        coordinates
+    }
+
     /// A random point.
     pub(crate) fn sample(&self, rng: &mut ChaCha8Rng) -> Point {
         Point {

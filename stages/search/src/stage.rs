@@ -15,9 +15,11 @@ use crate::params::{Params, SamplerKind};
 use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::sobol::Sobol;
+use crate::stopping::{Ended, Stopping};
 use crate::study::Study;
 use crate::tpe::Tpe;
 use crate::trace::trace;
+use crate::transfer::{Predictor, Simulated, Transfer};
 
 /// The kind `search`.
 pub struct SearchKind;
@@ -28,7 +30,7 @@ impl StageKind for SearchKind {
     }
 
     fn about(&self) -> &'static str {
-        "Looks for good configurations in a space: manual list, random, Sobol, NSGA-II, NSGA-III, TPE"
+        "Looks for good configurations in a space: manual list, random, Sobol, NSGA-II, NSGA-III, TPE, transfer"
     }
 
     fn revision(&self) -> u32 {
@@ -70,6 +72,15 @@ enable_prefix_caching = { kind = "bool" }
                 "the sampler `manual` needs configurations",
             ));
         }
+        match &params.transfer {
+            Some(transfer) => errors.extend(transfer.problems()),
+            None if params.sampler == SamplerKind::Transfer => errors.push(ParamError::at(
+                &["transfer"],
+                "the sampler `transfer` needs a simulator: `transfer.simulated`",
+            )),
+            None => {}
+        }
+        errors.extend(params.stop.problems());
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
         }
@@ -93,7 +104,8 @@ impl Stage for SearchStage {
         vec![
             Input::required("workload", &WorkloadRow::TABLE),
             Input {
-                optional: !self.params.goals.names_baseline(),
+                optional: !self.params.goals.names_baseline()
+                    && self.params.sampler != SamplerKind::Transfer,
                 ..Input::required("baseline", &CandidateRow::TABLE)
             },
             Input::optional("quality", &QualityRow::TABLE),
@@ -126,7 +138,13 @@ impl Stage for SearchStage {
     }
 
     fn identity(&self) -> BTreeMap<String, String> {
-        TrialRunner::identity(&self.params.backend)
+        let mut identity = TrialRunner::identity(&self.params.backend);
+        if let Some(transfer) = &self.params.transfer {
+            let simulated = TrialRunner::identity(&transfer.simulated).into_iter();
+            let simulated = simulated.map(|(part, of)| (format!("simulated.{part}"), of));
+            identity.extend(simulated);
+        }
+        identity
     }
 
     fn run(&self, ctx: &StageContext) -> Result<(), StageError> {
@@ -137,6 +155,7 @@ impl Stage for SearchStage {
         let quality = Quality::new(&server, quality);
         let baseline = baseline(ctx, &quality)?;
         let judge = Judge::new(&params.goals, baseline.as_ref()).map_err(StageError::user)?;
+        let predictor = self.predictor(ctx, &judge, &quality, &workload)?;
         let runner = TrialRunner::new(ctx, &params.backend, &params.protocol, &workload)?;
         let mut evaluator = Evaluator {
             sampler: params.sampler.name(),
@@ -144,16 +163,26 @@ impl Stage for SearchStage {
             runner: runner.expecting(self.budget() as u64),
             judge: &judge,
             quality: &quality,
+            stopping: self.stopping(),
+            veto: predictor.as_ref().filter(|_| params.backend.is_real()),
             trials: Vec::new(),
+            ended: None,
         };
-        let mut candidates = self.search(&mut evaluator)?;
-        if candidates.len() < self.budget() {
-            ctx.warn(format!(
+        let mut candidates = self.search(&mut evaluator, predictor.as_ref())?;
+        match evaluator.ended.take() {
+            Some(Ended::Failures(diagnosis)) => return Err(StageError::user(diagnosis)),
+            Some(Ended::Limit(why)) => ctx.warn(format!(
+                "ended after {} of {} configurations: {why}",
+                candidates.len(),
+                self.budget()
+            )),
+            None if candidates.len() < self.budget() => ctx.warn(format!(
                 "the space has no more configurations that are easily found: {} of {} were \
                  evaluated",
                 candidates.len(),
                 self.budget()
-            ));
+            )),
+            None => {}
         }
         let trace = trace(params.sampler.name(), &judge, &candidates);
         judge.rank(&mut candidates);
@@ -165,6 +194,31 @@ impl Stage for SearchStage {
 }
 
 impl SearchStage {
+    /// Who predicts for the sampler `transfer`.
+    fn predictor<'a>(
+        &'a self,
+        ctx: &'a StageContext,
+        judge: &'a Judge,
+        quality: &'a Quality<'a>,
+        workload: &[WorkloadRow],
+    ) -> Result<Option<Predictor<'a>>, StageError> {
+        let params = &self.params;
+        let asked = params.sampler == SamplerKind::Transfer || params.backend.is_real();
+        let Some(of) = params.transfer.as_ref().filter(|_| asked) else {
+            return Ok(None);
+        };
+        let simulated = Simulated {
+            backend: &of.simulated,
+            protocol: &params.protocol,
+            rename: &of.rename,
+            fixed: &of.simulated_knobs,
+        };
+        let columns = params.goals.columns().into_iter().collect();
+        let judged = (judge, quality);
+        let served = (workload, params.draw);
+        Predictor::new(ctx, &simulated, judged, columns, served).map(Some)
+    }
+
     fn budget(&self) -> usize {
         match self.params.sampler {
             SamplerKind::Manual => self.params.configs.len(),
@@ -172,22 +226,38 @@ impl SearchStage {
             | SamplerKind::Sobol
             | SamplerKind::Nsga2
             | SamplerKind::Nsga3
-            | SamplerKind::Tpe => self.params.budget as usize,
+            | SamplerKind::Tpe
+            | SamplerKind::Transfer => self.params.budget as usize,
         }
     }
 
-    fn search(&self, evaluator: &mut Evaluator<'_>) -> Result<Vec<CandidateRow>, StageError> {
-        match self.sampler() {
-            Some(mut sampler) => self.study().run(sampler.as_mut(), |configs, start| {
-                evaluator.evaluate(configs, start)
-            }),
-            None => {
-                let evaluated = evaluator.evaluate(&self.params.configs, 0)?;
-                Ok(evaluated
-                    .into_iter()
-                    .map(|(candidate, _)| candidate)
-                    .collect())
+    fn search(
+        &self,
+        evaluator: &mut Evaluator<'_>,
+        predictor: Option<&Predictor<'_>>,
+    ) -> Result<Vec<CandidateRow>, StageError> {
+        if self.params.sampler == SamplerKind::Manual {
+            let evaluated = evaluator.evaluate(&self.params.configs, 0)?.into_iter();
+            return Ok(evaluated.map(|(candidate, _)| candidate).collect());
+        }
+        let study = self.study();
+        let evaluate = |configs: &[Config], start: usize| evaluator.evaluate(configs, start);
+        match (self.sampler(), predictor) {
+            (Some(mut sampler), _) => study.run(&mut sampler, evaluate),
+            (None, Some(predictor)) => {
+                let simulations = self.params.transfer.as_ref();
+                let simulations = simulations.map_or(0, |of| of.simulations as usize);
+                let wanted = (simulations, self.params.stop.improvement_below);
+                let space = &self.params.space;
+                let mut sampler = Transfer::new(space, predictor, wanted, self.seed("sampler"));
+                let found = study.run(&mut sampler, evaluate)?;
+                if sampler.exhausted {
+                    let text = "no candidate promises `stop.improvement_below` any more".to_owned();
+                    evaluator.ended.get_or_insert(Ended::Limit(text));
+                }
+                Ok(found)
             }
+            (None, None) => Ok(Vec::new()),
         }
     }
 
@@ -198,7 +268,7 @@ impl SearchStage {
         } = &self.params;
         let seed = self.seed("sampler");
         match self.params.sampler {
-            SamplerKind::Manual => None,
+            SamplerKind::Manual | SamplerKind::Transfer => None,
             SamplerKind::Random => Some(Box::new(Random::new(space, seed))),
             SamplerKind::Sobol => Some(Box::new(Sobol::new(space, seed))),
             SamplerKind::Nsga2 => Some(Box::new(Nsga2::new(space, *population as usize, seed))),
@@ -207,12 +277,28 @@ impl SearchStage {
         }
     }
 
+    fn stopping(&self) -> Stopping {
+        let params = &self.params;
+        let usual = if params.backend.is_real() { 5 } else { 0 };
+        Stopping {
+            stop: params.stop,
+            failures: params.stop_after_failures.unwrap_or(usual),
+        }
+    }
+
     fn study(&self) -> Study<'_> {
         Study {
             name: self.params.sampler.name(),
             space: &self.params.space,
             budget: self.budget(),
-            batch: self.params.population as usize,
+            batch: self.params.batch.unwrap_or(match self.params.sampler {
+                SamplerKind::Tpe | SamplerKind::Transfer => 1,
+                SamplerKind::Manual
+                | SamplerKind::Random
+                | SamplerKind::Sobol
+                | SamplerKind::Nsga2
+                | SamplerKind::Nsga3 => self.params.population,
+            }) as usize,
             seed: self.seed("sampler-replacements"),
         }
     }

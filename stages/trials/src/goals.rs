@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use sbt_engine::{Expr, ParamError};
 use sbt_schemas::{CandidateRow, Cell, Column, ColumnType, Row};
 use schemars::JsonSchema;
@@ -63,6 +65,21 @@ impl Goals {
             }
         }
         errors
+    }
+
+    /// Columns of a candidate that the expressions name, each once.
+    #[must_use]
+    pub fn columns(&self) -> BTreeSet<String> {
+        let sources = [&self.minimize, &self.maximize, &self.subject_to];
+        let parsed = sources
+            .into_iter()
+            .flatten()
+            .flat_map(|source| Expr::parse(source));
+        let names = parsed.flat_map(|expr| {
+            let names = expr.names().into_iter().map(str::to_owned);
+            names.collect::<Vec<_>>()
+        });
+        names.filter(|name| !name.starts_with(BASELINE)).collect()
     }
 
     /// Whether an expression names the baseline.

@@ -5,6 +5,10 @@ use crate::goals::{BASELINE, Wanted, parse};
 use crate::scale::Scale;
 use crate::{Goals, front_numbers, hypervolume};
 
+mod appraise;
+
+pub use appraise::Appraisal;
+
 /// Objectives up to which hypervolumes are computed: chosen, the cost grows with their power.
 const MOST_OBJECTIVES_FOR_VOLUME: usize = 8;
 /// What a constraint over a null value adds to the violation. Chosen: as much as twice the limit.

@@ -47,7 +47,7 @@ pub use config::{Config, Knob};
 pub use dominance::{dominates, front_numbers};
 pub use goals::Goals;
 pub use hypervolume::hypervolume;
-pub use judge::Judge;
+pub use judge::{Appraisal, Judge};
 pub use kernels::kernel_tables;
 pub use kind::TrialsKind;
 pub use matrix::Cholesky;
@@ -57,7 +57,7 @@ pub use posterior::{coefficients, posterior_draws};
 pub use protocol::{AtCap, ClientLimits, Connections, PromptForm, Protocol, Slo};
 pub use quality::Quality;
 pub use runner::{Trial, TrialRunner, TrialSpec};
-pub use sbt_simulator::Factor;
+pub use sbt_simulator::{Factor, Term};
 pub use server::{
     Api, ContainerCommand, Deploy, Histogram, KnobKind, KnobSpec, Launch, Metrics, Place,
     Readiness, Recipe, RequestForm, Reset, Rule, ServerSpec, Sizes, TimingsForm, TokenizeForm,

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sbt_engine::{Digest, Durability, StageContext, StageError};
 use sbt_schemas::{Outcome, Provenance, RequestRow, TelemetryRow, TrialRow, WorkloadRow};
-use sbt_simulator::{Coefficients, Factor};
+use sbt_simulator::{Coefficients, Factor, Term};
 use serde_json::{Value, json};
 
 use crate::draw::Draw;
@@ -81,6 +81,7 @@ pub struct TrialRunner<'a> {
     protocol: Protocol,
     draws: BTreeMap<u64, Draw>,
     progress: Option<Progress>,
+    unheard: bool,
     /// Trials that this runner measured: a refresh asks for each once.
     measured: Mutex<BTreeSet<Digest>>,
 }
@@ -129,6 +130,7 @@ impl<'a> TrialRunner<'a> {
             protocol: protocol.clone(),
             draws,
             progress: None,
+            unheard: false,
             measured: Mutex::default(),
         })
     }
@@ -158,6 +160,26 @@ impl<'a> TrialRunner<'a> {
             protocol,
             ..self
         })
+    }
+
+    /// Trials that only advise: nobody is told of them.
+    #[must_use]
+    pub fn unheard(mut self) -> Self {
+        self.unheard = true;
+        self
+    }
+
+    /// With a term of the simulator's step time multiplied by a factor; a real server stays as it
+    /// is.
+    #[must_use]
+    pub fn slowed(mut self, term: Term, factor: f64) -> Self {
+        self.bench = match self.bench {
+            Bench::Simulated(simulated) => {
+                Bench::Simulated(Box::new(simulated.slowed(term, factor)))
+            }
+            measured @ Bench::Measured(_) => measured,
+        };
+        self
     }
 
     /// What the results of a backend depend on beside parameters and tables: versions, and
@@ -220,6 +242,24 @@ impl<'a> TrialRunner<'a> {
             named(known, spec)
         });
         Ok(trials.collect())
+    }
+
+    /// A trial that is not run, for a reason that is known beforehand: it ends `rejected`.
+    ///
+    /// # Errors
+    /// When the workload has no such draw.
+    pub fn refuse(&self, spec: &TrialSpec, reason: String) -> Result<Trial, StageError> {
+        let key = self.key(spec)?;
+        let identity = match &self.bench {
+            Bench::Simulated(simulated) => simulated.named(key, spec),
+            Bench::Measured(measured) => measured.named(key, spec),
+        };
+        let ending = (Outcome::Rejected, reason);
+        let mut trial = Trial::unserved(identity, ending, Execution::default());
+        // Nothing was run.
+        trial.row.provenance = Provenance::Inferred;
+        self.note_progress();
+        Ok(trial)
     }
 
     /// E2E of the finished requests of simulated trials in worlds without some factors, in
@@ -315,8 +355,10 @@ impl<'a> TrialRunner<'a> {
             Some(trial) => trial,
             None => self.fresh(job)?,
         };
-        self.ctx
-            .trial_done(job.key, trial.row.outcome.word(), in_memo);
+        if !self.unheard {
+            let outcome = trial.row.outcome.word();
+            self.ctx.trial_done(job.key, outcome, in_memo);
+        }
         self.note_progress();
         Ok(trial)
     }

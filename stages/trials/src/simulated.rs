@@ -6,7 +6,7 @@ use sbt_engine::{Digest, StageError};
 use sbt_schemas::{Outcome, Phase, Provenance, RequestRow, RequestStatus, WorkloadRow};
 use sbt_simulator::{
     Client, Coefficients, EngineConfig, Factor, Gpu, LaunchFailure, Memory, Model, Request, Run,
-    Served, Server, StepSource,
+    Served, Server, StepSource, Term,
 };
 use serde_json::{Value, json};
 
@@ -140,6 +140,16 @@ impl Simulated {
     pub(crate) fn replicated(self, replicas: u64) -> Option<Self> {
         let alone = self.model.experts.is_none();
         alone.then_some(Self { replicas, ..self })
+    }
+
+    /// With a term of the step time multiplied by a factor.
+    pub(crate) fn slowed(mut self, term: Term, factor: f64) -> Self {
+        let (source, digest) = &mut self.steps;
+        source.coefficients[term] *= factor;
+        let before = digest.map(|digest| digest.to_string());
+        let times = json!([before, term.name(), factor]);
+        *digest = Some(Digest::of_value("slowed", &times));
+        self
     }
 
     /// For stage keys: readable where it is short, a digest where it is not.
@@ -354,7 +364,7 @@ impl Simulated {
         }
     }
 
-    fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+    pub(crate) fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
         let gpus = self.replicas * self.server.replica_gpus(&spec.config);
         let backend = format!(
             "simulator: {} {}, {} on {}",

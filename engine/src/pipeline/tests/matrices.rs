@@ -85,6 +85,22 @@ fn a_wrong_axis_value_is_shown_on_the_axis() {
 }
 
 #[test]
+fn an_axis_may_pick_a_parameter() {
+    let text = format!(
+        "params.seeds = {{ random = 7, tpe = 8 }}\n{}",
+        MATRIX.replace(
+            "with.sampler = \"${matrix.sampler}\"",
+            "with.seed = \"${params.seeds.${matrix.sampler}}\"",
+        )
+    );
+    let plan = pipeline(&text).plan();
+    assert_eq!(plan.stages[3].with, json!({ "seed": 7 }));
+    assert_eq!(plan.stages[5].with, json!({ "seed": 8 }));
+    let errors = pipeline(&text.replace("tpe = 8", "tpee = 8")).errors();
+    assert!(errors.contains("seeds.tpe"), "{errors}");
+}
+
+#[test]
 fn a_condition_leaves_out_an_instance_and_what_needs_it() {
     let text = MATRIX.replace(
         "with.sampler = \"${matrix.sampler}\"",

@@ -77,6 +77,79 @@ fn the_same_seed_gives_the_same_candidates() {
     assert_eq!(first, second);
 }
 
+/// A transfer from a simulator that believes the GPU to be faster.
+fn transfer(budget: u64) -> Value {
+    let mut with = example("transfer", budget);
+    let mut simulated = with["backend"].clone();
+    simulated["gpu"] = json!("h200-sxm");
+    with["transfer"] = json!({ "simulated": simulated, "simulations": 40 });
+    with
+}
+
+fn with_baseline(ctx: &mut StageContext) {
+    let baseline: CandidateRow = serde_json::from_value(json!({
+        "sampler": "baseline", "evaluation": 0, "config_id": "c", "config_name": "baseline",
+        "config": "{}", "n_trials": 1, "outcome": "ok", "provenance": "simulated", "gpus": 1,
+        "e2e_p95_s": 2.0, "cost_per_mtok": 20.0, "feasible": true, "rank": 0, "on_front": true,
+    }))
+    .unwrap();
+    let table = Table::from_rows(&[baseline]).unwrap();
+    ctx.tables.insert("baseline".to_owned(), table);
+}
+
+#[test]
+fn transfer_asks_the_same_whatever_the_memo_knows_and_simulates_no_row_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ctx = context(dir.path());
+    with_baseline(&mut ctx);
+    let first = candidates(&ctx, &transfer(7));
+    assert_eq!(ctx.written_rows::<TrialRow>("trials").unwrap().len(), 7);
+    assert_eq!(candidates(&ctx, &transfer(7)), first);
+    let longer = candidates(&ctx, &transfer(9));
+    let ids = |rows: &[CandidateRow]| -> Vec<String> {
+        rows.iter().map(|row| row.config_id.clone()).collect()
+    };
+    assert_eq!(ids(&longer)[..7], ids(&first));
+    let asked: std::collections::BTreeSet<String> = ids(&longer).into_iter().collect();
+    assert_eq!(asked.len(), 9);
+}
+
+#[test]
+fn transfer_needs_a_simulator() {
+    assert_eq!(plan_errors(&example("transfer", 5)), ["transfer"]);
+    let mut with = transfer(5);
+    with["stop"] = json!({ "usd": 0.0 });
+    assert_eq!(plan_errors(&with), ["stop.usd"]);
+}
+
+#[test]
+fn a_search_that_only_fails_ends_with_what_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let mut with = example("random", 40);
+    with["space"] = json!({
+        "max_num_seqs": { "kind": "int", "min": 16, "max": 256 },
+        "gpu_memory_utilization": { "kind": "float", "min": 0.05, "max": 0.15 },
+    });
+    with["population"] = json!(2);
+    with["stop_after_failures"] = json!(3);
+    let error = SearchKind.plan(&with).unwrap().run(&ctx).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("the last 4 trials failed"), "{text}");
+    assert!(text.contains("`oom`"), "{text}");
+}
+
+#[test]
+fn a_limit_ends_a_search_with_what_it_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let ctx = context(dir.path());
+    let mut with = example("random", 40);
+    with["population"] = json!(2);
+    with["stop"] = json!({ "wall_s": 30.0 });
+    // Each trial simulates some 20 s.
+    assert_eq!(candidates(&ctx, &with).len(), 2);
+}
+
 #[test]
 fn manual_evaluates_its_list_under_its_names() {
     let dir = tempfile::tempdir().unwrap();

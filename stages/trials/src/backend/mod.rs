@@ -4,6 +4,7 @@ mod protocol;
 mod simulated;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use sbt_engine::ParamError;
 use schemars::JsonSchema;
@@ -39,6 +40,21 @@ impl Backend {
         };
         let at = |(key, message): (&str, String)| ParamError::at(&[path, &[key]].concat(), message);
         wrong.into_iter().map(at).collect()
+    }
+
+    /// A configuration under the names of this backend, by another one's; without what it does not
+    /// know.
+    #[must_use]
+    pub fn adopt(&self, config: &Config, rename: &BTreeMap<String, String>) -> Config {
+        let knobs = config.knobs.iter().filter_map(|(name, value)| {
+            let mut names = [Some(name), rename.get(name)].into_iter().flatten();
+            let known = names.find(|name| self.check(name, value).is_ok())?;
+            Some((known.clone(), value.clone()))
+        });
+        Config {
+            name: config.name.clone(),
+            knobs: knobs.collect(),
+        }
     }
 
     /// Checks the name and the value of one knob: whether the server has it and takes it, and

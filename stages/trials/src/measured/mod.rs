@@ -188,7 +188,7 @@ impl<'a> Measured<'a> {
         }
     }
 
-    fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
+    pub(crate) fn named(&self, key: Digest, spec: &TrialSpec) -> Identity {
         let usd_per_hour = match &self.backend {
             Backend::Server(launched) => launched.usd_per_hour,
             Backend::Endpoint(endpoint) => endpoint.usd_per_hour,

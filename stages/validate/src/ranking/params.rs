@@ -69,19 +69,10 @@ impl Params {
 
     /// A configuration under the names of one side, without what that side does not know.
     pub(crate) fn for_side(&self, side: &Backend, config: &Config) -> Config {
-        let knobs = config.knobs.iter().filter_map(|(name, value)| {
-            let names = [Some(name), self.rename.get(name)];
-            let known = names.into_iter().flatten();
-            let mut known = known.filter(|name| side.check(name, value).is_ok());
-            Some((known.next()?.clone(), value.clone()))
-        });
-        let mut knobs: BTreeMap<String, Knob> = knobs.collect();
+        let mut config = side.adopt(config, &self.rename);
         if !side.is_real() {
-            knobs.extend(self.simulated_knobs.clone());
+            config.knobs.extend(self.simulated_knobs.clone());
         }
-        Config {
-            name: config.name.clone(),
-            knobs,
-        }
+        config
     }
 }
