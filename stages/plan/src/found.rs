@@ -123,7 +123,9 @@ impl Pooled {
         let found = capacity(estimate, params.tolerance, |scale| {
             Ok(pool.at(scale, &DRAWS)?.load)
         })?;
-        Ok(found.max_rps.map(|rps| Self {
+        // Where the arrivals end too soon the pool carries more than was seen: no figure to plan with.
+        let known = found.max_rps.filter(|_| found.limit_rps.is_some());
+        Ok(known.map(|rps| Self {
             replicas,
             rps: rps / replicas as f64,
         }))

@@ -39,7 +39,7 @@ pub(crate) fn plan(inputs: &Inputs) -> Vec<PlanView> {
         gpus: row.gpus.map_or(NOTHING.to_owned(), format::count),
         month: row.cost_usd_month.map_or(NOTHING.to_owned(), format::money),
         mtok: format::maybe("cost_per_mtok", row.cost_per_mtok),
-        goodput_mtok: format::maybe("cost_per_goodput_mtok", row.cost_per_goodput_mtok),
+        goodput_mtok: format::maybe("cost_per_mtok", row.cost_per_goodput_mtok),
         trials: format::count(row.n_trials),
     });
     views.collect()
