@@ -12,6 +12,7 @@ mod ends;
 mod files;
 mod others;
 mod resources;
+mod unprivileged;
 
 use std::path::{Path, PathBuf};
 
