@@ -10,6 +10,7 @@
 
 mod ends;
 mod files;
+mod humaneval;
 mod others;
 mod resources;
 mod unprivileged;
