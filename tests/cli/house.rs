@@ -12,6 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-schemas", &[]),
     ("sbt-engine", &["sbt-schemas"]),
     ("sbt-launcher", &["sbt-schemas"]),
+    ("sbt-sandbox", &[]),
+    ("sbt-scorers", &[]),
     ("sbt-simulator", &["sbt-schemas"]),
     ("sbt-client", &["sbt-schemas"]),
     ("sbt-serve", &["sbt-simulator"]),
@@ -28,7 +30,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
     ("sbt-gate", &["sbt-engine", "sbt-schemas"]),
-    ("sbt-quality", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-quality",
+        &[
+            "sbt-engine",
+            "sbt-sandbox",
+            "sbt-schemas",
+            "sbt-scorers",
+            "sbt-trials",
+        ],
+    ),
     ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
     (
         "sbt-stability",

@@ -16,8 +16,8 @@ pub enum Scorer {
         /// What counts as the same.
         #[serde(default)]
         compare: Compare,
-        /// Whether only what follows the last "the answer is", up to the end of its line, counts
-        /// (all of the answer when it says no such thing): the form of BIG-Bench-Hard.
+        /// Whether only what follows the last "answer is" or "answer:", up to the end of its line,
+        /// counts (all of the answer when it says no such thing): the form of BIG-Bench-Hard.
         #[serde(default)]
         answer_is: bool,
     },
@@ -168,5 +168,55 @@ fn share(value: f64) -> Score {
     Score {
         value,
         detail: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NotScored, Scorer};
+
+    fn scorer(text: &str) -> Result<Scorer, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn line_of_a_suite_reads_back_as_it_was_written() {
+        for text in [
+            r#"{"kind":"exact_match","compare":"verbatim","answer_is":true}"#,
+            r#"{"kind":"f1"}"#,
+            r#"{"kind":"number"}"#,
+            r#"{"kind":"choice","letters":"ABCD"}"#,
+            r#"{"kind":"json","schema":{"type":"object"},"fields":["/a"]}"#,
+            r#"{"kind":"ifeval","instructions":[{"id":"punctuation:no_comma"},{"id":"length_constraints:number_words","num_words":3,"relation":"at least"}],"strictness":"loose"}"#,
+            r#"{"kind":"rouge","measure":"rouge_lsum"}"#,
+            r#"{"kind":"code","prompt":"def f():\n","tests":"def check(c): pass","entry_point":"f"}"#,
+        ] {
+            assert_eq!(serde_json::to_string(&scorer(text).unwrap()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn unknown_kinds_fields_and_arguments_are_refused() {
+        for text in [
+            r#"{"kind":"bleu"}"#,
+            r#"{"kind":"f1","stem":true}"#,
+            r#"{"kind":"ifeval","instructions":[{"id":"keywords:existence"}]}"#,
+            r#"{"kind":"ifeval","instructions":[{"id":"punctuation:no_comma","comma":1}]}"#,
+            r#"{"kind":"ifeval","instructions":[{"id":"length_constraints:number_words","num_words":3,"relation":"about"}]}"#,
+        ] {
+            assert!(scorer(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn item_at_fault_is_not_scored() {
+        let score = |text, reference| scorer(text).unwrap().score("5", reference);
+        assert_eq!(score(r#"{"kind":"f1"}"#, None), Err(NotScored::NoReference));
+        let number = score(r#"{"kind":"number"}"#, Some("none"));
+        assert!(matches!(number, Err(NotScored::Reference(_))));
+        let choice = score(r#"{"kind":"choice","letters":"AB"}"#, Some("(C)"));
+        assert!(matches!(choice, Err(NotScored::Reference(_))));
+        let code = r#"{"kind":"code","prompt":"","tests":"","entry_point":"f"}"#;
+        assert_eq!(score(code, None), Err(NotScored::Program));
     }
 }

@@ -1,8 +1,14 @@
 //! Exact match and word F1, as SQuAD's evaluation script has them.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde::{Deserialize, Serialize};
+
+static ANSWER_IS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\banswer(?: is:?|:)\s*").expect("a constant that a test compiles")
+});
 
 /// What counts as the same text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,21 +68,13 @@ pub(crate) fn f1(same: usize, answer: usize, reference: usize) -> f64 {
     2.0 * precision * recall / (precision + recall)
 }
 
-/// What follows the last "answer is" on its line, without the sentence's full stop; the whole text
-/// when it says no such thing.
+/// What follows the last "answer is" or "answer:" on its line, without the sentence's full stop;
+/// the whole text when it says no such thing.
 pub(crate) fn after_answer_is(text: &str) -> &str {
-    // ASCII lower case keeps byte positions.
-    let Some(at) = text.to_ascii_lowercase().rfind("answer is") else {
+    let Some(said) = ANSWER_IS.find_iter(text).last() else {
         return text;
     };
-    let rest = &text[at + "answer is".len()..];
-    let line = rest
-        .trim_start_matches(':')
-        .trim_start()
-        .lines()
-        .next()
-        .unwrap_or("")
-        .trim_end();
+    let line = text[said.end()..].lines().next().unwrap_or("").trim_end();
     line.strip_suffix('.').unwrap_or(line)
 }
 

@@ -36,10 +36,19 @@ const KNOWN: [(&str, Lang); 29] = [
     ("fi", Lang::Fin),
 ];
 
-/// Swahili's most frequent words. A tenth of any longer text consists of them.
-const SWAHILI: [&str; 24] = [
-    "na", "ya", "wa", "kwa", "ni", "la", "za", "katika", "kuwa", "hii", "cha", "kama", "vya",
-    "yake", "kutoka", "pia", "sana", "watu", "lakini", "huo", "au", "hiyo", "hayo", "yao",
+/// Words of which a tenth or more of a text consists only in one language: English, whose short
+/// texts the detector mistakes, and Swahili.
+const FREQUENT: [(&str, &str); 2] = [
+    (
+        "en",
+        " the of and to is it that for was with they this from have not but what were which you he \
+         she we my your there been are i ",
+    ),
+    (
+        "sw",
+        " na ya wa kwa ni la za katika kuwa hii cha kama vya yake kutoka pia sana watu lakini huo \
+         au hiyo hayo yao ",
+    ),
 ];
 
 /// Whether `text` is in the language `code` (ISO 639-1). A text without letters is in any.
@@ -47,23 +56,34 @@ pub(super) fn is(text: &str, code: &str) -> bool {
     if !text.chars().any(char::is_alphabetic) {
         return true;
     }
-    if code == "sw" || is_swahili(text) {
-        return code == "sw" && is_swahili(text);
+    let text = text.to_lowercase();
+    if let Some(name) = by_frequent_words(&text) {
+        return name == code;
     }
     let known = Detector::with_allowlist(KNOWN.iter().map(|(_, language)| *language).collect());
-    // The detector's model knows small letters better.
-    let found = known.detect_lang(&text.to_lowercase());
-    KNOWN
-        .iter()
-        .any(|(name, language)| *name == code && found == Some(*language))
+    let Some(found) = known.detect(&text) else {
+        return false;
+    };
+    // Too short to tell: plain letters are taken for English.
+    let maybe = code == "en" && !found.is_reliable() && text.is_ascii();
+    maybe
+        || KNOWN
+            .iter()
+            .any(|(name, language)| *name == code && found.lang() == *language)
 }
 
-fn is_swahili(text: &str) -> bool {
-    let text = text.to_lowercase();
+fn by_frequent_words(text: &str) -> Option<&'static str> {
     let words = || {
         text.split(|c: char| !c.is_alphabetic())
             .filter(|word| !word.is_empty())
     };
-    let frequent = words().filter(|word| SWAHILI.contains(word)).count();
-    frequent * 10 >= words().count()
+    let all = words().count();
+    let holds = |list: &str| {
+        let frequent = words().filter(|word| list.split_whitespace().any(|entry| entry == *word));
+        frequent.count() * 10 >= all
+    };
+    FREQUENT
+        .iter()
+        .find(|(_, list)| holds(list))
+        .map(|(name, _)| *name)
 }

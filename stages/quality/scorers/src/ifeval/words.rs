@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Python's `\w+`, which knows letters and digits but, unlike this crate's, no combining marks.
-static WORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\p{L}\p{N}_]+"));
+/// Letters, digits and marks, as NLTK's `RegexpTokenizer` has them since it uses the package regex.
+static WORD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\w+"));
 
 /// What the Penn Treebank tokeniser splits off or apart, as far as letters are concerned.
 static SPLITS: LazyLock<Regex> =

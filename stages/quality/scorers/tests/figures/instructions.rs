@@ -20,7 +20,8 @@ impl Tally {
     /// Compares the verdicts on one answer: `theirs` has a sign for each instruction.
     fn add(&mut self, instructions: &[Instruction], answer: &str, form: Strictness, theirs: &str) {
         assert_eq!(instructions.len(), theirs.len());
-        for (instruction, theirs) in instructions.iter().zip(theirs.chars()) {
+        let verdicts = instructions.iter().zip(theirs.chars());
+        for (instruction, theirs) in verdicts.filter(|(instruction, _)| !is_random(instruction)) {
             let scorer = Scorer::Ifeval {
                 instructions: vec![instruction.clone()],
                 strictness: form,
@@ -39,6 +40,7 @@ impl Tally {
     /// Every kind agrees, but the two that rest on a learned model there, which agree in the share
     /// `approximate` of the verdicts.
     fn check(&self, approximate: &[(&str, f64)]) {
+        let mut failed = Vec::new();
         for (kind, (all, differing)) in &self.kinds {
             let agreeing = 1.0 - differing.len() as f64 / *all as f64;
             println!("{kind}: {agreeing:.4} of {all}");
@@ -46,14 +48,21 @@ impl Tally {
                 .iter()
                 .find(|(name, _)| name == kind)
                 .map_or(1.0, |(_, least)| *least);
-            assert!(
-                agreeing >= least,
-                "{kind} {agreeing}: {:#?}",
-                &differing[..differing.len().min(8)]
-            );
+            if agreeing < least {
+                failed.push((kind, &differing[..differing.len().min(12)]));
+            }
         }
+        assert!(failed.is_empty(), "{failed:#?}");
     }
 }
+
+/// The reference counts a letter by chance when it is asked for a sign.
+fn is_random(instruction: &Instruction) -> bool {
+    matches!(instruction, Instruction::LetterFrequency { letter, .. } if !letter.is_ascii_alphabetic())
+}
+
+/// How many of the texts are English.
+const ENGLISH: usize = 24;
 
 const FORMS: [Strictness; 2] = [Strictness::Strict, Strictness::Loose];
 
@@ -61,8 +70,11 @@ const FORMS: [Strictness; 2] = [Strictness::Strict, Strictness::Loose];
 fn own_instructions_are_judged_as_ifeval_judges_them() {
     let instructions: Vec<Instruction> = serde_json::from_str(OWN).unwrap();
     let mut tally = Tally::default();
-    for (rule, verdicts) in RULES.iter().zip(figures("instructions")) {
-        for (text, verdicts) in own_texts().iter().zip(verdicts.as_array().unwrap()) {
+    let texts = own_texts();
+    for (n, (rule, verdicts)) in RULES.iter().zip(figures("instructions")).enumerate() {
+        // Every third text; those in other languages come last, and under a few rules alone.
+        let texts = texts.iter().skip(n % 3).step_by(3);
+        for (text, verdicts) in texts.zip(verdicts.as_array().unwrap()) {
             for (place, form) in FORMS.into_iter().enumerate() {
                 let theirs = verdicts[place].as_str().unwrap();
                 tally.add(&instructions, &answer(rule, text), form, theirs);
@@ -71,10 +83,10 @@ fn own_instructions_are_judged_as_ifeval_judges_them() {
     }
     assert_eq!(tally.kinds.len(), 25, "a kind has no instruction");
     tally.check(&[
-        ("language:response_language", 0.98),
-        ("length_constraints:number_sentences", 0.98),
-        ("change_case:english_capital", 0.98),
-        ("change_case:english_lowercase", 0.98),
+        ("language:response_language", 0.99),
+        ("length_constraints:number_sentences", 0.99),
+        ("change_case:english_capital", 0.99),
+        ("change_case:english_lowercase", 0.99),
     ]);
 }
 
@@ -92,11 +104,12 @@ fn published_instructions_are_judged_as_ifeval_judges_them() {
         let bases = [
             texts[n % texts.len()].clone(),
             prompt.to_owned(),
-            format!("{prompt}\n\n{}", texts[n % 24]),
+            format!("{prompt}\n\n{}", texts[n % ENGLISH]),
         ];
         let answers = bases
             .iter()
             .flat_map(|base| RULES.map(|rule| answer(rule, base)));
+        let answers = answers.skip(n % 7).step_by(7);
         for (answer, verdicts) in answers.zip(row.as_array().unwrap()) {
             let (strict, loose) = verdicts.as_str().unwrap().split_once('/').unwrap();
             tally.add(&instructions, &answer, Strictness::Strict, strict);
@@ -104,10 +117,10 @@ fn published_instructions_are_judged_as_ifeval_judges_them() {
         }
     }
     tally.check(&[
-        ("language:response_language", 0.98),
-        ("length_constraints:number_sentences", 0.98),
-        ("change_case:english_capital", 0.98),
-        ("change_case:english_lowercase", 0.98),
+        ("language:response_language", 0.99),
+        ("length_constraints:number_sentences", 0.99),
+        ("change_case:english_capital", 0.99),
+        ("change_case:english_lowercase", 0.99),
     ]);
 }
 

@@ -10,6 +10,7 @@ no text of a data set is stored here. The figures come from:
   rouge_score 0.1.2                     rougeL, rougeLsum
   lm_eval 0.4.13 tasks/qasper/metrics   SQuAD's normaliser and F1
   lm_eval 0.4.13 tasks/gsm8k            the patterns of flexible-extract and strict-match
+  lm_eval 0.4.13 tasks/bbh              the patterns of both, for answers and for choices
   lm_eval 0.4.13 tasks/ifeval           IFEval; sentences by the parameters of NLTK's Punkt
   jsonschema 4.26                       Draft 2020-12
 """
@@ -59,6 +60,7 @@ RULES = {
     "json": lambda x: '```json\n{"answer": "yes"}\n```',
     "empty": lambda x: " ",
 }
+ENGLISH = 24
 TEXT_RULES = ["as_is", "half", "lower", "reversed", "prose", "fenced"]
 
 
@@ -171,21 +173,41 @@ def number_figures(answers):
     return rows
 
 
+def said_figures():
+    """Answers after "the answer is", and choices, as lm_eval's patterns for BIG-Bench-Hard have it."""
+    cases = own("said.json")
+    says = ["The answer is ", "the answer is ", "The answer: ", "The final answer: "]
+    strict = re.compile("(" + "|".join(f"(?<={start})(.*)(?=.)" for start in says) + ")")
+    flexible = re.compile(r"(\([A-Z]\))")
+    exact, choices = [], []
+    for template in cases["templates"]:
+        for target in cases["targets"]:
+            found = strict.search(template.replace("{}", target))
+            exact.append([float(bool(found) and found[0] == gold) for gold in cases["targets"]])
+        for letter in cases["letters"]:
+            found = flexible.findall(template.replace("{}", f"({letter})"))
+            choices.append([float(found[-1:] == [f"({gold})"]) for gold in cases["letters"]])
+    return {"exact": exact, "choices": choices}
+
+
 def own_instructions(checks, texts):
     instructions = own("instructions.json")
     ids = [entry["id"] for entry in instructions]
     kwargs = [{k: v for k, v in entry.items() if k != "id"} for entry in instructions]
-    return [
-        [bits(checks, "", ids, kwargs, change(text)) for text in texts] for change in RULES.values()
-    ]
+    rows = []
+    for n, (rule, change) in enumerate(RULES.items()):
+        # English under every rule, the other languages under a few; a third of the texts each.
+        chosen = (texts if rule in TEXT_RULES else texts[:ENGLISH])[n % 3 :: 3]
+        rows.append([bits(checks, "", ids, kwargs, change(text)) for text in chosen])
+    return rows
 
 
 def published_instructions(checks, texts):
     rows = []
     for n, item in enumerate(lines("ifeval_input_data.jsonl")):
         ids, kwargs, prompt = item["instruction_id_list"], item["kwargs"], item["prompt"]
-        bases = [texts[n % len(texts)], prompt, f"{prompt}\n\n{texts[n % 24]}"]
-        answers = [change(base) for base in bases for change in RULES.values()]
+        bases = [texts[n % len(texts)], prompt, f"{prompt}\n\n{texts[n % ENGLISH]}"]
+        answers = [change(base) for base in bases for change in RULES.values()][n % 7 :: 7]
         rows.append(["/".join(bits(checks, prompt, ids, kwargs, a)) for a in answers])
     return rows
 
@@ -209,6 +231,7 @@ def main():
         "text": text_figures(squad, sources),
         "number": number_figures(gsm8k),
         "schema": schema_figures(),
+        "said": [said_figures()],
     }
     checks = ifeval()
     figures["instructions"] = own_instructions(checks, texts)
