@@ -62,5 +62,7 @@ fn loose(answer: &str) -> Vec<String> {
     ];
     let plain: Vec<String> = forms.iter().map(|form| form.replace('*', "")).collect();
     forms.extend(plain);
+    forms.sort();
+    forms.dedup();
     forms
 }

@@ -98,11 +98,15 @@ fn own_uid(helper: u32) -> u32 {
     DYNAMIC_UIDS.0 + helper % DYNAMIC_UIDS.1
 }
 
+/// Hands the job over. A helper that has hung up already has reported why.
 fn send(control: &mut UnixStream, job: &Job, deadline: Instant) -> io::Result<()> {
     let left = deadline.saturating_duration_since(Instant::now());
     control.set_write_timeout(Some(left.max(Duration::from_millis(1))))?;
-    control.write_all(&serde_json::to_vec(job)?)?;
-    control.shutdown(Shutdown::Write)
+    let sent = control.write_all(&serde_json::to_vec(job)?);
+    match sent.and_then(|()| control.shutdown(Shutdown::Write)) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        sent => sent,
+    }
 }
 
 /// The helper and its process group, killed when this is dropped at the latest.

@@ -119,11 +119,11 @@ fn helper_that_is_none_and_python_that_is_none_are_errors() {
         executable: "/bin/true".into(),
         arguments: Vec::new(),
     };
-    let silent = sandbox.run("", &Limits::default());
-    assert!(
-        matches!(silent, Err(Error::Step { .. } | Error::Helper { .. })),
-        "{silent:?}"
-    );
+    // The second job is more than a socket holds: the helper hangs up while it is sent.
+    for program in ["", &" ".repeat(1 << 20)] {
+        let silent = sandbox.run(program, &Limits::default());
+        assert!(matches!(silent, Err(Error::Step { .. })), "{silent:?}");
+    }
     assert!(matches!(
         Python::locate("/bin/false".as_ref()),
         Err(Error::Python { .. })
