@@ -10,6 +10,26 @@
 //! Invariant: with [`Guard::Full`] a step that fails ends the run with [`Error::Step`] before the
 //! program has started. Landlock alone is used as far as the kernel has it: it is a second fence
 //! behind the mount namespace.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use sbt_sandbox::{Guard, Helper, Isolation, Limits, Python, Sandbox};
+//!
+//! let sandbox = Sandbox {
+//!     // This binary, whose hidden subcommand calls `helper_main` before any thread is started.
+//!     helper: Helper {
+//!         executable: "/proc/self/exe".into(),
+//!         arguments: vec!["sandbox-helper".into()],
+//!     },
+//!     python: Python::locate(Path::new("python3"))?,
+//!     guard: Guard::Full,
+//! };
+//! if sandbox.probe() == Isolation::Full {
+//!     let finished = sandbox.run("print(6 * 7)", &Limits::default())?;
+//!     assert_eq!(finished.stdout.text, "42\n");
+//! }
+//! # Ok::<(), sbt_sandbox::Error>(())
+//! ```
 
 mod error;
 mod finished;
