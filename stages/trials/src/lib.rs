@@ -2,6 +2,7 @@
 //!
 //! One configuration, one workload draw, one arrival-rate scale, one backend: one trial.
 
+mod asking;
 mod attribution;
 mod backend;
 mod candidate;
@@ -34,6 +35,7 @@ mod step_source;
 mod trial_row;
 mod wording;
 
+pub use asking::{Asking, Line, Refusal};
 pub use attribution::{attribute, tail_start};
 pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
 pub use candidate::aggregate;

@@ -24,7 +24,7 @@ use crate::request_row::phases;
 use crate::trial_row::{Execution, Identity, trial_row};
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
-use machine::{Machine, Unready};
+pub(crate) use machine::{Machine, Ready, Unready};
 
 pub use machine::kill_servers;
 use outcome::{ClientState, outcome};
