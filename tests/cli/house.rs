@@ -28,11 +28,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("sbt-command", &["sbt-engine", "sbt-schemas"]),
-    ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
+    ("sbt-workload", &["sbt-client", "sbt-engine", "sbt-schemas"]),
     ("sbt-gate", &["sbt-engine", "sbt-schemas"]),
     (
         "sbt-quality",
         &[
+            "sbt-client",
             "sbt-engine",
             "sbt-sandbox",
             "sbt-schemas",
