@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::catalogue::llama;
 use crate::decision::small_decision;
 use crate::measure::Served;
 use crate::sandbox::{Outcome, Sandbox};
@@ -44,7 +43,7 @@ fn trials(sandbox: &Sandbox) -> Vec<(String, bool)> {
 
 #[test]
 fn killed_decision_on_a_real_server_goes_on_without_measuring_again() {
-    if llama().is_none() {
+    if !quality::siblings() {
         return;
     }
     let sandbox = small_decision();

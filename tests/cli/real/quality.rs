@@ -12,7 +12,7 @@ use crate::sandbox::Sandbox;
 const QUALITY: &[&str] = &["run", "pipelines/quality_llamacpp.toml"];
 
 /// Whether `tests/install/llama` put the server here, with its model in several quantisations.
-fn siblings() -> bool {
+pub(super) fn siblings() -> bool {
     let there = |name: &str| std::env::var_os(name).is_some();
     let found = there("SBT_LLAMA_MODEL_Q8_0") && there("SBT_LLAMA_MODEL_Q4_0");
     if !found {
@@ -67,13 +67,20 @@ fn four_bit_weights_are_caught_and_an_eight_bit_cache_is_not() {
     assert!(items.iter().any(|item| item["flip"] == "lost"));
 }
 
+/// One user who waits for long answers: what a machine's memory bandwidth bounds.
+const PROFILE: &str = r#"params.profiles.alone={ category = "chat", arrival = { kind = "closed_loop", users = 1 }, prompt_tokens = { kind = "fixed", value = 24.0 }, output_tokens = { kind = "fixed", value = 64.0 } }"#;
+
 /// A search whose one choice is that of the weights.
 fn recommended(sandbox: &Sandbox, gate: bool) -> String {
     let gate = format!("params.quality_gate={gate}");
     let sets = [
         gate.as_str(),
+        PROFILE,
+        "params.profile=alone",
+        "params.goals.minimize=[\"e2e_p50_s\"]",
         "params.requests=16",
         "params.warmup_requests=2",
+        "params.baseline.parallel=4",
         "params.budget=2",
         "params.population=2",
         "params.finalists=2",
