@@ -15,6 +15,7 @@ mod plan;
 mod points;
 mod predictions;
 mod quality;
+mod quality_items;
 mod requests;
 mod row;
 mod stability;
@@ -41,6 +42,7 @@ pub use plan::{PlanRow, PlanSensitivityRow, RateCurveRow};
 pub use points::PointRow;
 pub use predictions::PredictionRow;
 pub use quality::QualityRow;
+pub use quality_items::QualityItemRow;
 pub use requests::RequestRow;
 pub use row::Row;
 pub use stability::StabilityRow;
@@ -69,6 +71,7 @@ pub const TABLES: &[&TableSpec] = &[
     &RequestRow::TABLE,
     &TelemetryRow::TABLE,
     &QualityRow::TABLE,
+    &QualityItemRow::TABLE,
     &CandidateRow::TABLE,
     &TraceRow::TABLE,
     &StabilityRow::TABLE,

@@ -3,6 +3,7 @@
 
 use sbt_engine::{Registry, StageKind};
 
+pub use sbt_quality::{SANDBOX, sandbox_main};
 pub use sbt_trials::kill_servers;
 
 pub use sbt_trials::{KnobSpec, ServerSpec};

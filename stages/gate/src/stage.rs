@@ -117,15 +117,22 @@ fn family(row: &QualityRow, recommended: &CandidateRow) -> Option<VerdictRow> {
     if recommended.quality_variant.as_deref() != Some(row.variant.as_str()) {
         return None;
     }
+    let (value, limit) = match row.difference {
+        Some(difference) => (Some(difference), row.margin.map(|margin| -margin)),
+        None => (row.relative, row.relative_limit),
+    };
     Some(VerdictRow {
         check: format!("quality of {}", row.family),
         subject: recommended.config_name.clone(),
         verdict: row.verdict,
-        value: row.relative,
-        limit: row.relative_limit,
-        evidence: match row.relative {
-            Some(relative) => format!("{relative:.4} of the reference's score; {}", row.source),
-            None => row.source.clone(),
+        value,
+        limit,
+        evidence: match (row.evidence(), row.relative) {
+            (Some(measured), _) => format!("{measured}; {}", row.source),
+            (None, Some(relative)) => {
+                format!("{relative:.4} of the reference's score; {}", row.source)
+            }
+            (None, None) => row.source.clone(),
         },
         provenance: row.provenance,
     })

@@ -4,8 +4,8 @@ use sbt_engine::ParamError;
 use sbt_trials::{Config, Knob, KnobKind, ServerSpec};
 use serde_json::{Map, Value};
 
-/// Every variant that a space reaches, the reference `{}` first: all combinations of the knobs
-/// that can change answers and are a choice or a switch.
+/// Every variant that a space reaches: all combinations of the knobs that can change answers and
+/// are a choice or a switch; and that of the reference, which is `{}` when there is none.
 ///
 /// # Errors
 /// With every value that the server does not take, at its place below `path`.
@@ -13,6 +13,7 @@ pub(crate) fn variants(
     server: &ServerSpec,
     space: &Map<String, Value>,
     path: &str,
+    reference: Option<&Config>,
 ) -> Result<BTreeMap<String, Config>, Vec<ParamError>> {
     let mut configs = vec![BTreeMap::<String, Knob>::new()];
     let mut problems = Vec::new();
@@ -40,22 +41,21 @@ pub(crate) fn variants(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let configs = configs.into_iter().map(|knobs| {
-        let config = Config {
-            name: String::new(),
-            knobs,
-        };
+    let configs = configs.into_iter().map(|knobs| Config {
+        name: String::new(),
+        knobs,
+    });
+    let unset = Config {
+        name: String::new(),
+        knobs: BTreeMap::new(),
+    };
+    let reference = reference.unwrap_or(&unset).clone();
+    let variants = configs.chain([reference]).map(|config| {
         let variant = server.variant(&config);
         let read = Config::from_json("", &variant).expect("a variant is JSON of knobs");
         (variant, read)
     });
-    let mut variants: BTreeMap<String, Config> = configs.collect();
-    let reference = Config {
-        name: String::new(),
-        knobs: BTreeMap::new(),
-    };
-    variants.insert(server.variant(&reference), reference);
-    Ok(variants)
+    Ok(variants.collect())
 }
 
 fn with_each(
@@ -107,7 +107,7 @@ mod tests {
 
     fn of(space: &Value) -> Result<Vec<String>, Vec<ParamError>> {
         let server = ServerSpec::named("vllm").unwrap();
-        let found = variants(server, space.as_object().unwrap(), "space");
+        let found = variants(server, space.as_object().unwrap(), "space", None);
         found.map(|variants| variants.into_keys().collect())
     }
 

@@ -2,6 +2,7 @@
 //!
 //! One configuration, one workload draw, one arrival-rate scale, one backend: one trial.
 
+mod asking;
 mod attribution;
 mod backend;
 mod candidate;
@@ -39,6 +40,7 @@ mod trial_row;
 mod warm_up;
 mod wording;
 
+pub use asking::{Asking, Line, Refusal};
 pub use attribution::{attribute, tail_start};
 pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
 pub use candidate::aggregate;

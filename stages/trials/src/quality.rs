@@ -50,7 +50,11 @@ impl<'a> Quality<'a> {
             };
             let relative = short(row.relative, row.relative_limit);
             let absolute = short(row.score, row.absolute_limit);
-            let size = relative.max(absolute);
+            let beyond = match row.difference.zip(row.margin) {
+                Some((difference, margin)) => (-margin - difference).max(0.0),
+                None => 0.0,
+            };
+            let size = relative.max(absolute).max(beyond);
             candidate.feasible = false;
             candidate.violation = candidate.violation.map(|violation| violation + size);
             let complaint = format!("quality gate: {}", row.family);

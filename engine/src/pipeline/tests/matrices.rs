@@ -87,17 +87,17 @@ fn a_wrong_axis_value_is_shown_on_the_axis() {
 #[test]
 fn an_axis_may_pick_a_parameter() {
     let text = format!(
-        "params.seeds = {{ random = 7, tpe = 8 }}\n{}",
+        "params.names = {{ random = \"r\", tpe = \"t\" }}\n{}",
         MATRIX.replace(
             "with.sampler = \"${matrix.sampler}\"",
-            "with.seed = \"${params.seeds.${matrix.sampler}}\"",
+            "with.sampler = \"${params.names.${matrix.sampler}}\"",
         )
     );
     let plan = pipeline(&text).plan();
-    assert_eq!(plan.stages[3].with, json!({ "seed": 7 }));
-    assert_eq!(plan.stages[5].with, json!({ "seed": 8 }));
-    let errors = pipeline(&text.replace("tpe = 8", "tpee = 8")).errors();
-    assert!(errors.contains("seeds.tpe"), "{errors}");
+    assert_eq!(plan.stages[3].with, json!({ "sampler": "r" }));
+    assert_eq!(plan.stages[5].with, json!({ "sampler": "t" }));
+    let errors = pipeline(&text.replace("tpe = \"t\"", "tpee = \"t\"")).errors();
+    assert!(errors.contains("names.tpe"), "{errors}");
 }
 
 #[test]

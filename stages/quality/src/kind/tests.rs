@@ -142,3 +142,64 @@ fn schema_describes_every_parameter() {
         assert!(property.get("description").is_some(), "{name}");
     }
 }
+
+fn asking() -> Value {
+    json!({
+        "backend": { "kind": "server", "server": "llamacpp", "model": "m-q8_0.gguf" },
+        "config": { "name": "reference", "parallel": 4, "model": "m-q8_0.gguf" },
+        "space": { "model": ["m-q8_0.gguf", "m-q4_0.gguf"], "parallel": [1, 2] },
+    })
+}
+
+#[test]
+fn asking_needs_a_backend_and_little_else() {
+    let stage = QualityKind.plan(&asking()).unwrap();
+    let names: Vec<String> = stage.outputs().into_iter().map(|o| o.name).collect();
+    assert_eq!(names, ["quality", "quality_items", "verdicts"]);
+    assert!(stage.measured());
+    let key = stage.key_params();
+    let variants = json!([r#"{"model":"m-q4_0.gguf"}"#, r#"{"model":"m-q8_0.gguf"}"#]);
+    assert_eq!(key["space"], variants);
+    assert_eq!(key["suites"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn mistakes_of_asking_are_reported_where_they_stand() {
+    let paths = |change: &dyn Fn(&mut Value)| {
+        let mut with = asking();
+        change(&mut with);
+        let errors = QualityKind.plan(&with).err().unwrap();
+        let paths = errors.iter().map(|e| e.path.join("."));
+        paths.collect::<Vec<String>>()
+    };
+    assert_eq!(
+        paths(&|w| w["margins"] = json!({ "qa": 2.0 })),
+        ["margins.qa"]
+    );
+    assert_eq!(paths(&|w| w["looks"] = json!(0)), ["looks"]);
+    assert_eq!(paths(&|w| w["concurrency"] = json!(0)), ["concurrency"]);
+    assert_eq!(paths(&|w| w["timeout_s"] = json!(-1.0)), ["timeout_s"]);
+    assert_eq!(paths(&|w| w["model"] = json!("m")), ["model"]);
+    assert_eq!(
+        paths(&|w| w["config"]["parallel"] = json!(0)),
+        ["config.parallel"]
+    );
+    let suites = json!([{ "shipped": "qa", "path": "x" }, { "url": "http://h/x" }]);
+    assert_eq!(
+        paths(&|w| w["suites"] = suites.clone()),
+        ["suites.0.shipped", "suites.1.sha256"]
+    );
+    let endpoint = json!({ "kind": "endpoint", "url": "http://h/v1", "model": "m" });
+    let found = paths(&|w| w["backend"] = endpoint.clone());
+    assert!(found.contains(&"space".to_owned()), "{found:?}");
+    let judge = json!({ "url": "", "model": "m", "families": ["summary"] });
+    assert_eq!(paths(&|w| w["judge"] = judge.clone()), ["judge.url"]);
+}
+
+#[test]
+fn publications_have_no_use_for_suites() {
+    let mut with = example();
+    with["suites"] = json!([{ "shipped": "qa" }]);
+    let errors = QualityKind.plan(&with).err().unwrap();
+    assert_eq!(errors[0].path, ["suites"]);
+}

@@ -42,7 +42,7 @@ fn tables() -> Tables {
         ],
         calibration: vec![row(json!({
             "term": "linear", "coefficient": 1.1, "log_mean": 0.0953, "log_sd": 0.02,
-            "prior_log_sd": 0.1, "identified": true, "log_covariance": [0.0004], "n": 30,
+            "prior_log_sd": 0.1, "identified": true, "log_covariance": [0.0004], "n": 30, "method": "requests",
             "ttft_log_sd": 0.05, "tpot_log_sd": 0.02, "e2e_log_sd": 0.02,
         }))],
     }

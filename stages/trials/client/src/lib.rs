@@ -16,6 +16,7 @@ mod body;
 mod chunk;
 mod clock;
 mod connection;
+mod download;
 mod error;
 mod exchange;
 mod fault;
@@ -37,6 +38,7 @@ mod vocabulary;
 pub use ask::{
     Ask, AtCap, Connections, Counts, Features, Limits, Observer, PromptForm, PromptWords,
 };
+pub use download::{DownloadError, download};
 pub use error::ClientError;
 pub use key::{ApiKey, redact};
 pub use observed::{Lag, Observation, Observed, ServerTimings, Warning};

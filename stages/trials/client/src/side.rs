@@ -174,6 +174,14 @@ impl Side {
         self.json(path, self.request(Method::GET, path))
     }
 
+    /// The answer to POST of a JSON body, which is JSON.
+    ///
+    /// # Errors
+    /// As all calls.
+    pub fn post(&self, path: &str, body: &Value) -> Result<Value, SideError> {
+        self.json(path, self.request(Method::POST, path).json(body))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, self.target.side_url(path));
         match self.target.key.as_ref().map(ApiKey::header) {

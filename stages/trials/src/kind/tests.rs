@@ -49,7 +49,7 @@ fn example_runs_and_writes_every_table() {
         ctx.written_rows::<AttributionRow>("attribution")
             .unwrap()
             .len(),
-        20
+        32
     );
 }
 

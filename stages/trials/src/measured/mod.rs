@@ -25,7 +25,7 @@ use crate::trial_row::{Execution, Identity, trial_row};
 use crate::warm_up;
 use crate::{Backend, Config, Knob, Protocol, ServerSpec, Trial, TrialRunner, TrialSpec};
 use client::Measurement;
-use machine::{Machine, Unready};
+pub(crate) use machine::{Machine, Ready, Unready};
 
 pub use machine::kill_servers;
 use outcome::{ClientState, outcome};

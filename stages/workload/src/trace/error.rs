@@ -1,3 +1,4 @@
+use sbt_client::DownloadError;
 use sbt_engine::StageError;
 
 /// Why a trace cannot be used.
@@ -20,18 +21,9 @@ pub(crate) enum TraceError {
     /// The file as a whole is not what was expected.
     #[error("{file}: {problem}")]
     File { file: String, problem: String },
-    /// The trace could not be fetched.
-    #[error("cannot fetch {url}: {problem}")]
-    Fetch { url: String, problem: String },
-    /// Other bytes than expected.
-    #[error(
-        "{url}: the bytes fetched have SHA-256 {found}, but `sha256` says {expected}: the file changed, or the digest is of another one"
-    )]
-    WrongDigest {
-        url: String,
-        expected: String,
-        found: String,
-    },
+    /// The trace could not be fetched, or is another one.
+    #[error(transparent)]
+    Fetch(DownloadError),
     /// Less than was asked for.
     #[error("{file}: {}", too_short(*.found, *.requests, *.draws))]
     TooShort {
@@ -71,8 +63,7 @@ impl From<TraceError> for StageError {
             },
             TraceError::Line { .. }
             | TraceError::File { .. }
-            | TraceError::Fetch { .. }
-            | TraceError::WrongDigest { .. }
+            | TraceError::Fetch(_)
             | TraceError::TooShort { .. } => Self::User(error.to_string()),
         }
     }
