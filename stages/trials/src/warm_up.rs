@@ -1,4 +1,4 @@
-use sbt_schemas::RequestRow;
+use sbt_schemas::{Phase, RequestRow};
 
 /// Values of one batch: single values are too noisy to compare (the 5 of MSER-5).
 const BATCH: usize = 5;
@@ -55,15 +55,20 @@ pub(crate) fn settled(series: &[f64]) -> Settled {
 }
 
 /// What is to be said of measured requests that a warm-up still slows, or that never settle: by
-/// their TTFT, and by how many run at once. In the order of the intended send.
-pub(crate) fn warning(measured: &[&RequestRow]) -> Option<String> {
+/// their TTFT, and by how many run at once. `requests` has those of the warm-up too, in the order
+/// of the intended send.
+pub(crate) fn warning(requests: &[RequestRow]) -> Option<String> {
+    let measured: Vec<&RequestRow> = requests
+        .iter()
+        .filter(|request| request.phase == Phase::Measure)
+        .collect();
     if measured.len() < LEAST_REQUESTS {
         return None;
     }
     let ttft: Vec<f64> = measured.iter().filter_map(|r| r.ttft_s).collect();
     let series = [
         ("TTFT", ttft),
-        ("the number of running requests", running(measured)),
+        ("the number of running requests", running(requests)),
     ];
     series.iter().find_map(|(what, series)| match settled(series) {
         Settled::AtOnce => None,
@@ -79,11 +84,13 @@ pub(crate) fn warning(measured: &[&RequestRow]) -> Option<String> {
     })
 }
 
-/// Requests in flight at each send.
-fn running(measured: &[&RequestRow]) -> Vec<f64> {
-    let mut ends: Vec<f64> = measured.iter().filter_map(|r| r.end_s).collect();
+/// Requests in flight at each measured send, those of the warm-up among them.
+fn running(requests: &[RequestRow]) -> Vec<f64> {
+    let mut ends: Vec<f64> = requests.iter().filter_map(|r| r.end_s).collect();
     ends.sort_by(f64::total_cmp);
-    let counts = measured.iter().enumerate().map(|(sent, request)| {
+    let sent = requests.iter().enumerate();
+    let measured = sent.filter(|(_, request)| request.phase == Phase::Measure);
+    let counts = measured.map(|(sent, request)| {
         let ended = ends.partition_point(|end| *end <= request.intended_s);
         sent as f64 + 1.0 - ended as f64
     });
@@ -92,7 +99,10 @@ fn running(measured: &[&RequestRow]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use sbt_schemas::RequestRow;
+    use sbt_schemas::{Phase, RequestRow};
+
+    /// Requests before the measured ones.
+    const WARM_UP: usize = 10;
 
     use super::{Settled, settled, warning};
     use crate::samples::request;
@@ -106,9 +116,13 @@ mod tests {
     }
 
     fn said(ttft: impl Fn(usize) -> f64) -> Option<String> {
-        let rows = (0..300).map(|i| request(i as u64, i as f64, ttft(i), 2.0, 20));
-        let rows: Vec<RequestRow> = rows.collect();
-        warning(&rows.iter().collect::<Vec<_>>())
+        let row = |id: u64, ttft| request(id, id as f64, ttft, 2.0, 20);
+        let warm_up = (0..WARM_UP as u64).map(|id| RequestRow {
+            phase: Phase::Warmup,
+            ..row(id, 0.2)
+        });
+        let measured = (0..300).map(|i| row((WARM_UP + i) as u64, ttft(i)));
+        warning(&warm_up.chain(measured).collect::<Vec<_>>())
     }
 
     #[test]

@@ -159,9 +159,7 @@ impl<'a> Measured<'a> {
         execution.client_cpu = Some(measured.client_cpu);
         execution.wall_s = Some(measured.wall_s);
         execution.warnings = warnings(&measured, &requests, draw);
-        let counted = requests.iter().filter(|r| r.phase == Phase::Measure);
-        let counted: Vec<&RequestRow> = counted.collect();
-        execution.warnings.extend(warm_up::warning(&counted));
+        execution.warnings.extend(warm_up::warning(&requests));
         let state = telemetry::state(&measured.samples, measured.engine, self.version());
         let telemetry: Vec<TelemetryRow> = telemetry::rows(&identity, &measured.samples);
         Ok(Trial {
