@@ -125,7 +125,7 @@ mod tests {
             r#"<testsuites name="regression" tests="3" skipped="1" failures="1""#,
             r#"<testsuite name="gate" tests="3" skipped="1""#,
             r#"<testcase name="ttft" classname="gate.x">"#,
-            r#"<failure message="+20 % &lt;limit +10 %> a|b""#,
+            r#"<failure message="+20 % &lt;limit +10 %&gt; a|b""#,
             r#"<skipped message="too few"/>"#,
         ] {
             assert!(text.contains(part), "{part} in {text}");

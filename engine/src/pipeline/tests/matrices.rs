@@ -87,16 +87,16 @@ fn a_wrong_axis_value_is_shown_on_the_axis() {
 #[test]
 fn an_axis_may_pick_a_parameter() {
     let text = format!(
-        "params.names = {{ random = \"r\", tpe = \"t\" }}\n{}",
+        "params.names = {{ random = \"nsga2\", tpe = \"random\" }}\n{}",
         MATRIX.replace(
             "with.sampler = \"${matrix.sampler}\"",
             "with.sampler = \"${params.names.${matrix.sampler}}\"",
         )
     );
     let plan = pipeline(&text).plan();
-    assert_eq!(plan.stages[3].with, json!({ "sampler": "r" }));
-    assert_eq!(plan.stages[5].with, json!({ "sampler": "t" }));
-    let errors = pipeline(&text.replace("tpe = \"t\"", "tpee = \"t\"")).errors();
+    assert_eq!(plan.stages[3].with, json!({ "sampler": "nsga2" }));
+    assert_eq!(plan.stages[5].with, json!({ "sampler": "random" }));
+    let errors = pipeline(&text.replace("tpe = \"random\"", "tpee = \"random\"")).errors();
     assert!(errors.contains("names.tpe"), "{errors}");
 }
 
