@@ -69,12 +69,12 @@ fn solve(
         "nsga2" => {
             let mut sampler = Nsga2::new(&space, NSGA2_SIZE, seed);
             run(&mut sampler, problem, evaluations);
-            Ok(sampler.front().map(|(_, f)| f.to_vec()).collect())
+            Ok(sampler.front().into_iter().map(|(_, f)| f).collect())
         }
         "nsga3" => {
             let mut sampler = Nsga3::new(&space, NSGA3_SIZE, seed);
             run(&mut sampler, problem, evaluations);
-            Ok(sampler.front().map(|(_, f)| f.to_vec()).collect())
+            Ok(sampler.front().into_iter().map(|(_, f)| f).collect())
         }
         "tpe" => Ok(run(&mut Tpe::new(&space, seed), problem, evaluations)),
         _ => Err(USAGE.into()),

@@ -24,7 +24,8 @@ fn solved<S: Survival>(problem: &Problem, size: usize, seeds: u64) -> f64 {
             let points = sampler.ask(size);
             tell_all(&mut sampler, problem, points);
         }
-        let front: Vec<&[f64]> = sampler.front().map(|(_, objectives)| objectives).collect();
+        let front: Vec<Vec<f64>> = sampler.front().into_iter().map(|(_, f)| f).collect();
+        assert!(front.len() <= size);
         hypervolume(&front, &problem.reference)
     });
     volumes.sum::<f64>() / seeds as f64
