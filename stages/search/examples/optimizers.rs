@@ -1,7 +1,7 @@
 //! Solves reference problems for `benches/optimizers/run`, and measures everybody's fronts.
 //!
 //! * `optimizers solve nsga2|nsga3|tpe PROBLEM SEED EVALUATIONS` prints the front: a JSON list of
-//!   lists of objectives. Genetic samplers give the front of their last population, as pymoo does; TPE
+//!   lists of objectives. Genetic samplers give their population joined with their archive, thinned; TPE
 //!   that of all it asked, as Optuna does.
 //! * `optimizers volumes` reads lines of JSON with `problem` and `front`, and writes them with
 //!   `hypervolume` instead of the front.
@@ -69,12 +69,12 @@ fn solve(
         "nsga2" => {
             let mut sampler = Nsga2::new(&space, NSGA2_SIZE, seed);
             run(&mut sampler, problem, evaluations);
-            Ok(sampler.front().map(|(_, f)| f.to_vec()).collect())
+            Ok(sampler.front().into_iter().map(|(_, f)| f).collect())
         }
         "nsga3" => {
             let mut sampler = Nsga3::new(&space, NSGA3_SIZE, seed);
             run(&mut sampler, problem, evaluations);
-            Ok(sampler.front().map(|(_, f)| f.to_vec()).collect())
+            Ok(sampler.front().into_iter().map(|(_, f)| f).collect())
         }
         "tpe" => Ok(run(&mut Tpe::new(&space, seed), problem, evaluations)),
         _ => Err(USAGE.into()),

@@ -1,5 +1,6 @@
 //! Samplers behind one ask/tell core, and the search over a serving space.
 
+mod archive;
 mod condition;
 mod dimension;
 mod evaluator;

@@ -10,7 +10,7 @@ use super::operators::Crossover;
 const NONE: usize = usize::MAX;
 
 /// Survival of NSGA-II: front by front, the last one thinned by crowding.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Crowding;
 
 impl Survival for Crowding {

@@ -27,13 +27,21 @@ impl Individual {
         }
     }
 
+    pub(crate) fn feasible_at(point: Point, objectives: Vec<f64>) -> Self {
+        let evaluation = Evaluation {
+            objectives: Some(objectives),
+            violation: Some(0.0),
+        };
+        Self::new((point, evaluation))
+    }
+
     pub(crate) fn feasible(&self) -> bool {
         self.violation <= 0.0
     }
 }
 
 /// What tells one genetic sampler from another.
-pub(crate) trait Survival: Default {
+pub(crate) trait Survival: Clone + Default {
     /// How two parents cross.
     const CROSSOVER: Crossover;
 

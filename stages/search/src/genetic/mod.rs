@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 
+use crate::archive::Archive;
 use crate::point::Point;
 use crate::sampler::{Evaluation, Sampler};
 use crate::space::Space;
 use crowding::Crowding;
-use individual::{Individual, Survival};
+use individual::{Individual, Survival, fronts};
 use niching::Niching;
 use operators::{crossover, mutate};
 use tournament::parents;
@@ -38,6 +39,8 @@ pub struct Genetic<S> {
     size: usize,
     survival: S,
     population: Vec<Individual>,
+    /// The best of all that was told, of which mating knows nothing.
+    archive: Archive,
     /// Cells of everything that was told: nothing of it is proposed again.
     known: BTreeSet<Vec<i64>>,
     /// Points of the generation that nobody asked for yet.
@@ -60,16 +63,31 @@ impl<S: Survival> Genetic<S> {
             size: size.max(2),
             survival: S::default(),
             population: Vec::new(),
+            archive: Archive::default(),
             known: BTreeSet::new(),
             next: Vec::new(),
             told: Vec::new(),
         }
     }
 
-    /// Points of the population, each with its objectives; infeasible ones are left out.
-    pub fn front(&self) -> impl Iterator<Item = (&Point, &[f64])> {
+    /// The front of all that was told, each point with its objectives: of the population and an archive,
+    /// as many as a generation has points, the rest thinned as populations are.
+    #[must_use]
+    pub fn front(&self) -> Vec<(Point, Vec<f64>)> {
         let feasible = self.population.iter().filter(|i| i.feasible());
-        feasible.map(|i| (&i.point, i.objectives.as_slice()))
+        let mut all: Vec<Individual> = feasible.cloned().collect();
+        for (point, objectives) in self.archive.members() {
+            if self.population.iter().all(|i| i.point != *point) {
+                all.push(Individual::feasible_at(point.clone(), objectives.to_vec()));
+            }
+        }
+        let Some(front) = fronts(all, 1).into_iter().next() else {
+            return Vec::new();
+        };
+        // The same chance whenever it is asked for, and none of it taken from the search.
+        let mut chance = ChaCha8Rng::seed_from_u64(0);
+        let front = self.survival.clone().select(front, self.size, &mut chance);
+        front.into_iter().map(|i| (i.point, i.objectives)).collect()
     }
 
     /// Offspring of the population. Where mating finds nothing new, random points fill up.
@@ -121,6 +139,13 @@ impl<S: Survival> Sampler for Genetic<S> {
     fn tell(&mut self, told: &[(Point, Evaluation)]) {
         self.known
             .extend(told.iter().map(|(point, _)| self.space.cell(point)));
+        for (point, evaluation) in told {
+            if evaluation.constraint_violation() <= 0.0
+                && let Some(objectives) = &evaluation.objectives
+            {
+                self.archive.tell(point, objectives);
+            }
+        }
         self.told.extend(told.iter().cloned().map(Individual::new));
         if self.next.is_empty() {
             let mut pool = std::mem::take(&mut self.population);

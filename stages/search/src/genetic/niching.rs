@@ -11,7 +11,7 @@ use super::plane::Plane;
 
 /// Survival of NSGA-III: front by front, of the last one those whose direction has the fewest
 /// followers.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Niching {
     plane: Plane,
     directions: Vec<Vec<f64>>,

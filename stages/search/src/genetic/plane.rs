@@ -8,7 +8,7 @@ const NO_RANGE: f64 = 1e-6;
 
 /// How NSGA-III scales objectives: between the best value of each and the plane through the
 /// extreme points. Both remember earlier generations.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Plane {
     ideal: Vec<f64>,
     worst: Vec<f64>,

@@ -16,7 +16,7 @@ fn tell_all<S: Survival>(sampler: &mut Genetic<S>, problem: &Problem, points: Ve
     sampler.tell(&told.collect::<Vec<_>>());
 }
 
-/// Mean hypervolume of the last populations, over seeds 1 to `seeds`.
+/// Mean hypervolume of the fronts, over seeds 1 to `seeds`.
 fn solved<S: Survival>(problem: &Problem, size: usize, seeds: u64) -> f64 {
     let volumes = (1..=seeds).map(|seed| {
         let mut sampler = Genetic::<S>::new(&problem.space(), size, seed);
@@ -24,7 +24,8 @@ fn solved<S: Survival>(problem: &Problem, size: usize, seeds: u64) -> f64 {
             let points = sampler.ask(size);
             tell_all(&mut sampler, problem, points);
         }
-        let front: Vec<&[f64]> = sampler.front().map(|(_, objectives)| objectives).collect();
+        let front: Vec<Vec<f64>> = sampler.front().into_iter().map(|(_, f)| f).collect();
+        assert!(front.len() <= size);
         hypervolume(&front, &problem.reference)
     });
     volumes.sum::<f64>() / seeds as f64
@@ -40,17 +41,18 @@ fn problems_of_two_objectives_are_solved_better_than_by_pymoo() {
         ("bnh", problems::bnh(), 5251.20),
         ("srn", problems::srn(), 25_991.6),
     ] {
-        let volume = solved::<Crowding>(&problem, 100, 2);
+        let volume = solved::<Crowding>(&problem, 100, 5);
         assert!(volume >= pymoo, "{name}: {volume} < {pymoo}");
     }
 }
 
-/// pymoo's mean and standard deviation. Ours is a little behind, 0.4292 over seeds 1 to 20: jumps of
-/// the mutation cost some of its evaluations where there are two variables.
+/// pymoo's mean and standard deviation. Ours is a little behind, 0.4290: jumps of the mutation cost some
+/// of its evaluations where there are two variables, and what finer boxes add, 0.0005 with all their
+/// members, is lost when they are thinned to a hundred.
 #[test]
 fn tnk_is_solved_nearly_as_well_as_by_pymoo() {
     let (mean, sd) = (0.429_34, 0.000_34);
-    let volume = solved::<Crowding>(&problems::tnk(), 100, 4);
+    let volume = solved::<Crowding>(&problems::tnk(), 100, 5);
     assert!(volume >= mean - 2.0 * sd, "{volume} < {mean} - 2 x {sd}");
 }
 
@@ -65,7 +67,7 @@ fn osy_is_solved_better_than_by_pymoo() {
 /// Mean of pymoo 0.6.2's NSGA-III after 92 x 200 evaluations with 12 partitions.
 #[test]
 fn three_objectives_are_solved_better_than_by_pymoo() {
-    let volume = solved::<Niching>(&problems::dtlz2(12), 92, 2);
+    let volume = solved::<Niching>(&problems::dtlz2(12), 92, 5);
     assert!(volume >= 0.743_17, "{volume}");
 }
 
