@@ -4,6 +4,7 @@
 
 mod attribution;
 mod backend;
+mod batches;
 mod candidate;
 mod catalogue;
 mod config;
@@ -41,6 +42,7 @@ mod wording;
 
 pub use attribution::{attribute, tail_start};
 pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
+pub use batches::batches;
 pub use candidate::aggregate;
 pub use catalogue::{CatalogueEntry, Catalogued};
 pub use config::{Config, Knob};
