@@ -34,7 +34,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sbt-workload", &["sbt-engine", "sbt-schemas"]),
     ("sbt-gate", &["sbt-engine", "sbt-schemas", "sbt-statistics"]),
     ("sbt-quality", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
-    ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-search",
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
+    ),
     (
         "sbt-stability",
         &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],

@@ -94,7 +94,11 @@ mod tests {
         let e2e: Vec<Option<f64>> = found.iter().map(|row| row.e2e_p95_s).collect();
         assert_eq!(e2e, [Some(1.0), Some(1.0), Some(2.0), Some(2.0)]);
         assert!(found.iter().all(|row| row.n == 10));
-        assert!(found.iter().all(|row| row.provenance == Provenance::Simulated));
+        assert!(
+            found
+                .iter()
+                .all(|row| row.provenance == Provenance::Simulated)
+        );
         let tok_s = found[1].tok_s.unwrap();
         assert!((tok_s - 50.0).abs() < 5.0, "{tok_s}");
         assert!((found[1].cost_per_mtok.unwrap() - 1e3 / tok_s).abs() < 1e-9);

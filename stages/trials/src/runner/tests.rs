@@ -69,7 +69,6 @@ fn spec(name: &str, knobs: &str, draw: u64) -> TrialSpec {
         config: Config::from_json(name, knobs).unwrap(),
         draw,
         requests: None,
-        requests: None,
         rate_scale: 1.0,
         keep_requests: false,
     }
