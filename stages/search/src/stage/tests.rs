@@ -253,6 +253,7 @@ fn a_race_serves_less_and_finds_nearly_as_much() {
         let ctx = busy(dir.path());
         let mut with = example("random", 40);
         with["population"] = json!(10);
+        with["goals"] = json!({ "minimize": ["e2e_p95_s"] });
         if let Some(race) = race {
             with["race"] = race;
         }
