@@ -47,7 +47,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("sbt-study", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
-    ("sbt-search", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-search",
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
+    ),
     (
         "sbt-stability",
         &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],

@@ -128,6 +128,7 @@ fn simulate(
     let specs = draws.iter().map(|draw| TrialSpec {
         config: config.clone(),
         draw: *draw,
+        requests: None,
         rate_scale,
         keep_requests: true,
     });

@@ -18,6 +18,7 @@ pub(crate) fn saturating_scale(
     let specs = draws.iter().map(|draw| TrialSpec {
         config: config.clone(),
         draw: *draw,
+        requests: None,
         rate_scale: AT_ONCE,
         keep_requests: true,
     });

@@ -206,6 +206,7 @@ fn truths(
         draws.iter().map(|draw| TrialSpec {
             config: study.config.clone(),
             draw: *draw,
+            requests: None,
             rate_scale: 1.0,
             keep_requests: false,
         })

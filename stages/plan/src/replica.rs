@@ -26,6 +26,7 @@ impl Replica<'_> {
         let specs = draws.iter().map(|draw| TrialSpec {
             config: self.config.clone(),
             draw: *draw,
+            requests: None,
             rate_scale,
             keep_requests: false,
         });

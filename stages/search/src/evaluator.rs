@@ -1,7 +1,10 @@
-use sbt_engine::StageError;
-use sbt_schemas::{CandidateRow, TrialRow};
-use sbt_trials::{Config, Judge, Quality, Trial, TrialRunner, TrialSpec, aggregate};
+use std::collections::BTreeMap;
 
+use sbt_engine::StageError;
+use sbt_schemas::{CandidateRow, Outcome, TrialRow};
+use sbt_trials::{Config, Judge, Quality, Slo, Trial, TrialRunner, TrialSpec, aggregate};
+
+use crate::race::Race;
 use crate::sampler::Evaluation;
 use crate::stopping::{Ended, Stopping};
 use crate::transfer::Predictor;
@@ -11,12 +14,14 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) sampler: &'static str,
     pub(crate) draw: u64,
     pub(crate) runner: TrialRunner<'a>,
+    pub(crate) race: Race,
+    pub(crate) slo: &'a Slo,
     pub(crate) judge: &'a Judge,
     pub(crate) quality: &'a Quality<'a>,
     pub(crate) stopping: Stopping,
     /// Who knows which configurations do not come up.
     pub(crate) veto: Option<&'a Predictor<'a>>,
-    /// Every trial so far.
+    /// Every trial so far, those of a part of the draw too.
     pub(crate) trials: Vec<TrialRow>,
     /// Why nothing more is evaluated.
     pub(crate) ended: Option<Ended>,
@@ -36,19 +41,21 @@ impl Evaluator<'_> {
         let trials = self.trials_of(configs)?;
         let numbered = trials.iter().zip(configs).zip(start as u64..);
         let candidates = numbered.map(|((trial, config), i)| {
-            let candidate = self.candidate(trial, config, i);
-            let worth = worth(self.judge, &candidate);
+            let candidate = self.candidate(&trial.row, config, i);
+            let worth = if candidate.outcome == Outcome::Aborted {
+                self.worth_of_aborted(&trial.row, config)
+            } else {
+                worth(self.judge, &candidate)
+            };
             (candidate, worth)
         });
         let candidates = candidates.collect();
-        self.trials
-            .extend(trials.into_iter().map(|trial| trial.row));
         self.ended = self.stopping.after(&self.trials);
         Ok(candidates)
     }
 
     /// Runs the configurations, but for those that the simulator says do not come up.
-    fn trials_of(&self, configs: &[Config]) -> Result<Vec<Trial>, StageError> {
+    fn trials_of(&mut self, configs: &[Config]) -> Result<Vec<Trial>, StageError> {
         let vetoes = match self.veto {
             Some(predictor) => predictor.vetoes(configs)?,
             None => vec![None; configs.len()],
@@ -56,13 +63,15 @@ impl Evaluator<'_> {
         let specs = configs.iter().map(|config| TrialSpec {
             config: config.clone(),
             draw: self.draw,
+            requests: None,
             rate_scale: 1.0,
             keep_requests: false,
         });
         let specs: Vec<TrialSpec> = specs.collect();
         let allowed = specs.iter().zip(&vetoes).filter(|(_, veto)| veto.is_none());
         let allowed: Vec<TrialSpec> = allowed.map(|(spec, _)| spec.clone()).collect();
-        let mut run = self.runner.run(&allowed)?.into_iter();
+        let vetoed: Vec<bool> = vetoes.iter().map(Option::is_some).collect();
+        let mut run = self.raced(&allowed)?.into_iter();
         let all = specs
             .iter()
             .zip(vetoes)
@@ -70,15 +79,58 @@ impl Evaluator<'_> {
                 Some(reason) => Some(self.runner.refuse(spec, reason)),
                 None => run.next().map(Ok),
             });
-        all.collect()
+        let all = all.collect::<Result<Vec<Trial>, StageError>>()?;
+        let refused = all.iter().zip(vetoed).filter(|(_, vetoed)| *vetoed);
+        self.trials
+            .extend(refused.map(|(trial, _)| trial.row.clone()));
+        Ok(all)
     }
 
-    fn candidate(&self, trial: &Trial, config: &Config, evaluation: u64) -> CandidateRow {
-        let mut candidate = aggregate(self.sampler, evaluation, &[&trial.row]);
+    /// Of each configuration the trial that it ended with, in the order of the first ones.
+    pub(crate) fn last_trials(&self) -> Vec<TrialRow> {
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut last: Vec<&TrialRow> = Vec::new();
+        for trial in &self.trials {
+            let place = *places.entry(&trial.config_id).or_insert(last.len());
+            match last.get_mut(place) {
+                Some(known) => *known = trial,
+                None => last.push(trial),
+            }
+        }
+        last.into_iter().cloned().collect()
+    }
+
+    pub(crate) fn candidate(
+        &self,
+        trial: &TrialRow,
+        config: &Config,
+        evaluation: u64,
+    ) -> CandidateRow {
+        let mut candidate = aggregate(self.sampler, evaluation, &[trial]);
         self.quality.fill(&mut candidate, config);
         self.judge.assess(&mut candidate);
         self.quality.gate(&mut candidate, config);
         candidate
+    }
+
+    /// What a sampler learns of a configuration that was aborted: what the part showed that it
+    /// served, and never that it is feasible.
+    fn worth_of_aborted(&self, trial: &TrialRow, config: &Config) -> Evaluation {
+        let part = self.candidate(&as_if_ended(trial), config, 0);
+        let worth = worth(self.judge, &part);
+        Evaluation {
+            violation: worth.violation.map(|size| size.max(f64::MIN_POSITIVE)),
+            ..worth
+        }
+    }
+}
+
+/// A trial of which only the figures count.
+pub(crate) fn as_if_ended(trial: &TrialRow) -> TrialRow {
+    TrialRow {
+        outcome: Outcome::Ok,
+        reason: None,
+        ..trial.clone()
     }
 }
 

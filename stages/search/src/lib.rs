@@ -9,6 +9,7 @@ mod genetic;
 mod params;
 mod point;
 pub mod problems;
+mod race;
 mod random;
 mod sampler;
 mod sobol;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Space;
+use crate::race::BATCHES;
 
 /// A search for good configurations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +36,9 @@ pub(crate) struct Params {
     /// When to end before the budget is used up.
     #[serde(default, skip_serializing_if = "Stop::is_never")]
     pub(crate) stop: Stop,
+    /// Trials that grow: what is clearly worse or infeasible is aborted early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) race: Option<RaceParams>,
     /// Trials in a row that end with a failure of the server, after which the search fails with
     /// what they said; 0: never. 5 on a real server, never on a simulated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,36 @@ impl Stop {
             .filter(|(_, limit)| limit.is_some_and(|l| l.is_nan() || l <= 0.0));
         let wrong = wrong.map(|(name, _)| ParamError::at(&["stop", name], "expected more than 0"));
         wrong.collect()
+    }
+}
+
+/// Every configuration first serves the first requests of the draw. It goes on unless it is worse
+/// with 95 % confidence in every objective than another one on the same requests, or breaks a
+/// constraint with 95 % confidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RaceParams {
+    /// Sizes of the trials in requests, the warm-up included, rising; those as large as the draw are
+    /// the whole draw, which what is left serves at last in any case.
+    pub(crate) requests: Vec<u64>,
+}
+
+impl RaceParams {
+    pub(crate) fn problems(&self, protocol: &Protocol) -> Vec<ParamError> {
+        let path = ["race", "requests"];
+        let least = protocol.warmup_requests + BATCHES as u64;
+        let rising = self.requests.windows(2).all(|pair| pair[0] < pair[1]);
+        match self.requests.first() {
+            None => vec![ParamError::at(&path, "expected at least one size")],
+            Some(first) if *first < least => vec![ParamError::at(
+                &path,
+                format!(
+                    "begins with {first}, expected {least} at least: the warm-up and {BATCHES}"
+                ),
+            )],
+            Some(_) if !rising => vec![ParamError::at(&path, "expected rising sizes")],
+            Some(_) => Vec::new(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::evaluator::Evaluator;
 use crate::genetic::{Nsga2, Nsga3};
 use crate::params::{Params, SamplerKind};
+use crate::race::Race;
 use crate::random::Random;
 use crate::sampler::Sampler;
 use crate::sobol::Sobol;
@@ -81,6 +82,8 @@ enable_prefix_caching = { kind = "bool" }
             None => {}
         }
         errors.extend(params.stop.problems());
+        let race = params.race.iter();
+        errors.extend(race.flat_map(|race| race.problems(&params.protocol)));
         if params.budget == 0 {
             errors.push(ParamError::at(&["budget"], "must be at least 1"));
         }
@@ -160,7 +163,9 @@ impl Stage for SearchStage {
         let mut evaluator = Evaluator {
             sampler: params.sampler.name(),
             draw: params.draw,
-            runner: runner.expecting(self.budget() as u64),
+            race: self.race(&workload),
+            runner: runner.expecting(self.most_trials()),
+            slo: &params.protocol.slo,
             judge: &judge,
             quality: &quality,
             stopping: self.stopping(),
@@ -189,7 +194,7 @@ impl Stage for SearchStage {
         judge.recommend(&mut candidates, params.top as usize);
         ctx.write_rows("candidates", &candidates)?;
         ctx.write_rows("trace", &trace)?;
-        ctx.write_rows("trials", &evaluator.trials)
+        ctx.write_rows("trials", &evaluator.last_trials())
     }
 }
 
@@ -275,6 +280,19 @@ impl SearchStage {
             SamplerKind::Nsga3 => Some(Box::new(Nsga3::new(space, *population as usize, seed))),
             SamplerKind::Tpe => Some(Box::new(Tpe::new(space, seed))),
         }
+    }
+
+    fn race(&self, workload: &[WorkloadRow]) -> Race {
+        let draw = workload.iter().filter(|row| row.draw == self.params.draw);
+        let whole = draw.count() as u64;
+        let sizes = self.params.race.iter().flat_map(|race| &race.requests);
+        Race::new(sizes.copied().filter(|size| *size < whole).collect())
+    }
+
+    fn most_trials(&self) -> u64 {
+        let parts = self.params.race.as_ref();
+        let parts = parts.map_or(0, |race| race.requests.len());
+        (self.budget() * (1 + parts)) as u64
     }
 
     fn stopping(&self) -> Stopping {

@@ -21,6 +21,7 @@ pub(crate) fn counterfactual(
         let of_draws = draws.iter().map(move |draw| TrialSpec {
             config: (*config).clone(),
             draw: *draw,
+            requests: None,
             rate_scale: 1.0,
             keep_requests: false,
         });

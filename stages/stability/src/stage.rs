@@ -165,6 +165,7 @@ impl StabilityStage {
                 self.params.draws.iter().map(|draw| TrialSpec {
                     config: finalist.config.clone(),
                     draw: *draw,
+                    requests: None,
                     rate_scale: 1.0,
                     keep_requests: true,
                 })

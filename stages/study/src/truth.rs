@@ -113,6 +113,7 @@ fn measured(
         params.draws.iter().map(|draw| TrialSpec {
             config: config.clone(),
             draw: *draw,
+            requests: None,
             rate_scale: 1.0,
             keep_requests: false,
         })

@@ -4,6 +4,7 @@ use sbt_engine::Digest;
 use sbt_schemas::WorkloadRow;
 
 /// One draw of a workload, in the order of its requests.
+#[derive(Clone)]
 pub(crate) struct Draw {
     pub(crate) rows: Vec<WorkloadRow>,
     /// Of the content of its rows.
@@ -40,6 +41,24 @@ impl Draw {
     /// Sessions: the most requests in flight that a closed loop has, and more than an open one.
     pub(crate) fn sessions(&self) -> u64 {
         self.before.iter().filter(|before| before.is_none()).count() as u64
+    }
+
+    /// The first requests by when they would be sent to a server that answers at once: the load is
+    /// that of the whole, and whatever a turn follows comes before it. The whole where it has no
+    /// more.
+    pub(crate) fn first(&self, requests: u64) -> Self {
+        let mut due_s: Vec<f64> = Vec::with_capacity(self.rows.len());
+        for index in 0..self.rows.len() {
+            let before = self.before[index].and_then(|before| due_s.get(before));
+            due_s.push(before.copied().unwrap_or(0.0) + self.start_s(index, 1.0));
+        }
+        let mut order: Vec<usize> = (0..self.rows.len()).collect();
+        order.sort_by(|&a, &b| {
+            let turns = self.rows[a].turn.cmp(&self.rows[b].turn);
+            due_s[a].total_cmp(&due_s[b]).then(turns).then(a.cmp(&b))
+        });
+        let first = order.into_iter().zip(0..requests);
+        Self::of(first.map(|(index, _)| self.rows[index].clone()).collect())
     }
 
     fn of(mut rows: Vec<WorkloadRow>) -> Self {

@@ -6,6 +6,7 @@ use crate::scale::Scale;
 use crate::{Goals, front_numbers, hypervolume};
 
 mod appraise;
+mod kept;
 
 pub use appraise::Appraisal;
 

@@ -194,6 +194,7 @@ impl Stage for Trials {
             draws.iter().map(|draw| TrialSpec {
                 config: config.clone(),
                 draw: *draw,
+                requests: None,
                 rate_scale: *rate_scale,
                 keep_requests: true,
             })

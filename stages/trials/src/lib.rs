@@ -5,6 +5,7 @@
 mod asking;
 mod attribution;
 mod backend;
+mod batches;
 mod candidate;
 mod catalogue;
 mod config;
@@ -43,6 +44,7 @@ mod wording;
 pub use asking::{Asking, Line, Refusal};
 pub use attribution::{attribute, tail_start};
 pub use backend::{Backend, EndpointApi, EndpointBackend, LaunchedBackend, SimulatorBackend};
+pub use batches::batches;
 pub use candidate::aggregate;
 pub use catalogue::{CatalogueEntry, Catalogued};
 pub use config::{Config, Knob};

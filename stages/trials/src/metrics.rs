@@ -202,7 +202,15 @@ impl Throughput {
     fn of(requests: &[RequestRow], slo: &Slo, last_arrival_s: f64) -> Option<Self> {
         let measured = requests.iter().filter(|r| r.phase == Phase::Measure);
         let start = measured.map(|r| r.intended_s).reduce(f64::min)?;
-        let end = span_end(requests, start, last_arrival_s)?;
+        Some(Self::within(
+            requests,
+            slo,
+            (start, span_end(requests, start, last_arrival_s)?),
+        ))
+    }
+
+    /// What left the server between two times, s.
+    pub(crate) fn within(requests: &[RequestRow], slo: &Slo, (start, end): (f64, f64)) -> Self {
         let mut sum = Self {
             tok_s: 0.0,
             rps: 0.0,
@@ -221,12 +229,12 @@ impl Throughput {
             }
         }
         let span_s = end - start;
-        Some(Self {
+        Self {
             tok_s: sum.tok_s / span_s,
             rps: sum.rps / span_s,
             goodput_rps: sum.goodput_rps / span_s,
             good_tok_s: sum.good_tok_s / span_s,
-        })
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,6 +25,8 @@ pub struct TrialSpec {
     pub config: Config,
     /// Draw of the workload to serve.
     pub draw: u64,
+    /// Requests to serve: the first ones of the draw; none: all of it.
+    pub requests: Option<u64>,
     /// Factor on the arrival rate.
     pub rate_scale: f64,
     /// Whether the caller needs [`Trial::requests`]. Only then has the row of a simulated trial
@@ -278,7 +281,7 @@ impl<'a> TrialRunner<'a> {
         self.in_parallel(worlds, |(spec, factors)| {
             self.ctx.check_cancelled()?;
             let draw = self.draw(spec)?;
-            Ok(simulated.e2e_without(factors, spec, draw, &self.protocol))
+            Ok(simulated.e2e_without(factors, spec, &draw, &self.protocol))
         })
     }
 
@@ -298,7 +301,7 @@ impl<'a> TrialRunner<'a> {
         self.in_parallel(specs, |spec| {
             self.ctx.check_cancelled()?;
             let (key, draw) = (self.key(spec)?, self.draw(spec)?);
-            let trial = simulated.trial(key, spec, draw, &self.protocol)?;
+            let trial = simulated.trial(key, spec, &draw, &self.protocol)?;
             self.note_progress();
             Ok(read(trial))
         })
@@ -399,8 +402,8 @@ impl<'a> TrialRunner<'a> {
         let (key, spec) = (job.key, job.spec);
         let draw = self.draw(spec)?;
         let trial = match &self.bench {
-            Bench::Simulated(simulated) => simulated.trial(key, spec, draw, &self.protocol)?,
-            Bench::Measured(measured) => measured.trial(key, spec, draw, &self.protocol)?,
+            Bench::Simulated(simulated) => simulated.trial(key, spec, &draw, &self.protocol)?,
+            Bench::Measured(measured) => measured.trial(key, spec, &draw, &self.protocol)?,
         };
         // Neither says anything of the configuration that will hold tomorrow.
         if matches!(
@@ -445,14 +448,19 @@ impl<'a> TrialRunner<'a> {
         }
     }
 
-    fn draw(&self, spec: &TrialSpec) -> Result<&Draw, StageError> {
-        self.draws.get(&spec.draw).ok_or_else(|| {
+    fn draw(&self, spec: &TrialSpec) -> Result<Cow<'_, Draw>, StageError> {
+        let whole = self.draws.get(&spec.draw).ok_or_else(|| {
             let known: Vec<String> = self.draws.keys().map(u64::to_string).collect();
             StageError::user(format!(
                 "the workload has no draw {}; it has {}",
                 spec.draw,
                 known.join(", ")
             ))
+        })?;
+        let part = spec.requests.filter(|n| *n < whole.rows.len() as u64);
+        Ok(match part {
+            Some(requests) => Cow::Owned(whole.first(requests)),
+            None => Cow::Borrowed(whole),
         })
     }
 

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use sbt_engine::{ParamError, StageContext, StageKind, Table};
-use sbt_schemas::{CandidateRow, QualityRow, TraceRow, TrialRow, WorkloadRow};
+use sbt_schemas::{CandidateRow, Outcome, QualityRow, TraceRow, TrialRow, WorkloadRow};
 use serde_json::{Value, json};
 
 use super::SearchKind;
@@ -227,5 +227,63 @@ fn spaces_of_the_pipelines_suit_the_server() {
             "{name}: {:?}",
             plan_errors(&with)
         );
+    }
+}
+
+/// 400 requests at a rate that few running at once cannot keep up with.
+fn busy(dir: &Path) -> StageContext {
+    let mut ctx = context(dir);
+    let rows = (0..400).map(|id| WorkloadRow {
+        request_id: id,
+        session: id,
+        arrival_s: Some(id as f64 * 0.05),
+        output_tokens: 60 + id % 9,
+        ..workload()[0].clone()
+    });
+    let table = Table::from_rows(&rows.collect::<Vec<_>>()).unwrap();
+    ctx.tables.insert("workload".to_owned(), table);
+    with_baseline(&mut ctx);
+    ctx
+}
+
+#[test]
+fn a_race_serves_less_and_finds_nearly_as_much() {
+    let run = |race: Option<Value>| {
+        let dir = tempfile::tempdir().unwrap();
+        let ctx = busy(dir.path());
+        let mut with = example("random", 40);
+        with["population"] = json!(10);
+        with["goals"] = json!({ "minimize": ["e2e_p95_s"] });
+        if let Some(race) = race {
+            with["race"] = race;
+        }
+        let rows = candidates(&ctx, &with);
+        let trials: Vec<TrialRow> = ctx.written_rows("trials").unwrap();
+        let trace: Vec<TraceRow> = ctx.written_rows("trace").unwrap();
+        let volume = trace.last().unwrap().hypervolume.unwrap();
+        (
+            rows,
+            trials.iter().map(|trial| trial.n).sum::<u64>(),
+            volume,
+        )
+    };
+    let (_, whole, best) = run(None);
+    let (rows, last, found) = run(Some(json!({ "requests": [100] })));
+    let aborted = rows.iter().filter(|row| row.outcome == Outcome::Aborted);
+    let aborted: Vec<&CandidateRow> = aborted.collect();
+    assert!(!aborted.is_empty() && aborted.len() < rows.len());
+    let reason = aborted[0].reason.as_deref().unwrap();
+    assert!(reason.starts_with("after 100 requests: "), "{reason}");
+    assert!(aborted.iter().all(|row| !row.on_front && !row.feasible));
+    assert!(last < whole, "{last} of {whole}");
+    assert!(found > 0.9 * best, "{found} of {best}");
+}
+
+#[test]
+fn sizes_of_a_race_rise_from_more_than_the_warm_up() {
+    for wrong in [json!([]), json!([20]), json!([100, 100])] {
+        let mut with = example("random", 4);
+        with["race"] = json!({ "requests": wrong });
+        assert_eq!(plan_errors(&with), ["race.requests"]);
     }
 }

@@ -281,7 +281,8 @@ impl<'a> Transfer<'a> {
     fn learn(&mut self, point: &Point, result: &CandidateRow) -> Result<(), StageError> {
         self.told.insert(self.space.cell(point));
         let ended_well = result.outcome == Outcome::Ok;
-        self.feasibility.learn(self.unit(point), ended_well);
+        let came_up = ended_well || result.outcome == Outcome::Aborted;
+        self.feasibility.learn(self.unit(point), came_up);
         if !ended_well {
             return Ok(());
         }

@@ -145,6 +145,7 @@ impl<'a> Predictor<'a> {
             TrialSpec {
                 config,
                 draw: self.draw,
+                requests: None,
                 rate_scale: 1.0,
                 keep_requests: false,
             }

@@ -68,6 +68,7 @@ fn spec(name: &str, knobs: &str, draw: u64) -> TrialSpec {
     TrialSpec {
         config: Config::from_json(name, knobs).unwrap(),
         draw,
+        requests: None,
         rate_scale: 1.0,
         keep_requests: false,
     }

@@ -122,6 +122,7 @@ impl RankingStage {
             self.params.draws.iter().map(move |draw| TrialSpec {
                 config: config.clone(),
                 draw: *draw,
+                requests: None,
                 rate_scale: 1.0,
                 keep_requests: false,
             })
