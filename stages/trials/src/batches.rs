@@ -92,7 +92,7 @@ mod tests {
         let trial = trial(rows.collect());
         let found = batches(&trial, &Slo::default(), 4);
         let e2e: Vec<Option<f64>> = found.iter().map(|row| row.e2e_p95_s).collect();
-        assert_eq!(e2e, [Some(1.0), Some(1.0), Some(2.0), Some(2.0)]);
+        assert_eq!(e2e, [Some(1.1), Some(1.1), Some(2.1), Some(2.1)]);
         assert!(found.iter().all(|row| row.n == 10));
         assert!(
             found

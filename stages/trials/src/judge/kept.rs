@@ -19,11 +19,4 @@ impl Judge {
     pub fn constraints(&self) -> Vec<String> {
         self.constraints.iter().map(ToString::to_string).collect()
     }
-
-    /// The objectives as they are written: `minimize`, then `maximize`.
-    #[must_use]
-    pub fn objective_names(&self) -> Vec<String> {
-        let names = self.objectives.iter();
-        names.map(|objective| objective.expr.to_string()).collect()
-    }
 }
