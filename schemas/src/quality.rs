@@ -53,6 +53,35 @@ table! {
 }
 
 impl QualityRow {
+    /// A row of which nothing is known but where it comes from.
+    #[must_use]
+    pub fn unknown(variant: &str, family: &str, provenance: Provenance, source: String) -> Self {
+        Self {
+            variant: variant.to_owned(),
+            family: family.to_owned(),
+            score: None,
+            reference_score: None,
+            relative: None,
+            relative_lo: None,
+            relative_limit: None,
+            absolute_limit: None,
+            n: None,
+            difference: None,
+            difference_lo: None,
+            difference_hi: None,
+            margin: None,
+            p_worse: None,
+            n_to_decide: None,
+            flips: None,
+            identical_share: None,
+            kl_mean: None,
+            top1_agreement: None,
+            verdict: Verdict::Inconclusive,
+            provenance,
+            source,
+        }
+    }
+
     /// The family that stands for all of them.
     pub const OVERALL: &'static str = "overall";
 

@@ -42,13 +42,17 @@ fn read(
 fn runs(arguments: &PipelineArgs, store: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
     let mut folders = BTreeMap::new();
     let values = arguments.sets.iter().filter_map(|set| set.split_once('='));
-    for value in values.map(|(_, value)| value.trim_matches(['"', '\''])) {
-        let may_be_one = value == "last" || value.len() >= SHORTEST_RUN;
-        if !may_be_one || Path::new(value).exists() || !store.is_dir() {
-            continue;
-        }
-        let store = open_store(store)?;
-        let log = open_log(&store);
+    let values = values.map(|(_, value)| value.trim_matches(['"', '\'']));
+    let mut names = values
+        .filter(|value| *value == "last" || value.len() >= SHORTEST_RUN)
+        .filter(|value| !Path::new(value).exists())
+        .peekable();
+    if names.peek().is_none() || !store.is_dir() {
+        return Ok(folders);
+    }
+    let store = open_store(store)?;
+    let log = open_log(&store);
+    for value in names {
         if let Ok(run) = log.find(value) {
             let folder = store.root().join("runs").join(&run.run).join("results");
             place_run(&log, &run, &store, &folder)?;

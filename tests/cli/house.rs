@@ -46,7 +46,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sbt-trials",
         ],
     ),
-    ("sbt-study", &["sbt-engine", "sbt-schemas", "sbt-trials"]),
+    (
+        "sbt-study",
+        &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],
+    ),
     (
         "sbt-search",
         &["sbt-engine", "sbt-schemas", "sbt-statistics", "sbt-trials"],

@@ -234,6 +234,20 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// The path inside a reference, whose pieces are references themselves.
+    fn path(
+        &mut self,
+        path: &str,
+        offset: usize,
+        site: Site<'_>,
+        scope: &mut Scope<'_>,
+    ) -> Option<String> {
+        let start = site.start + offset;
+        let inner = Site::at(site.trail, site.text, start..start + path.len());
+        let path = self.pieces(path, inner, scope)?;
+        self.scalar(path, site)
+    }
+
     /// A parameter whose keys are references themselves.
     fn param_by(
         &mut self,
@@ -242,10 +256,7 @@ impl<'a> Resolver<'a> {
         site: Site<'_>,
         scope: &mut Scope<'_>,
     ) -> Option<Json> {
-        let start = site.start + offset;
-        let inner = Site::at(site.trail, site.text, start..start + path.len());
-        let path = self.pieces(path, inner, scope)?;
-        let path = self.scalar(path, site)?;
+        let path = self.path(path, offset, site, scope)?;
         let keys: Vec<&str> = path.split('.').collect();
         let found = self.param(&keys, site, scope.idle)?;
         scope.uses.extend(&found.uses);
@@ -259,10 +270,7 @@ impl<'a> Resolver<'a> {
         site: Site<'_>,
         scope: &mut Scope<'_>,
     ) -> Option<Json> {
-        let start = site.start + offset;
-        let inner = Site::at(site.trail, site.text, start..start + path.len());
-        let path = self.pieces(path, inner, scope)?;
-        let path = self.scalar(path, site)?;
+        let path = self.path(path, offset, site, scope)?;
         let found = self.existing(Path::new(&path));
         // JSON holds no path that is not Unicode.
         let text = found.as_deref().and_then(Path::to_str).map(Json::from);

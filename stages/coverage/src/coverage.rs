@@ -126,11 +126,9 @@ fn simulate(
     rate_scale: f64,
 ) -> Result<Vec<Seen>, StageError> {
     let specs = draws.iter().map(|draw| TrialSpec {
-        config: config.clone(),
-        draw: *draw,
-        requests: None,
         rate_scale,
         keep_requests: true,
+        ..TrialSpec::new(config.clone(), *draw)
     });
     runner.simulate(&specs.collect::<Vec<_>>(), Seen::of)
 }

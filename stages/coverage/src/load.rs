@@ -16,11 +16,9 @@ pub(crate) fn saturating_scale(
 ) -> Result<f64, StageError> {
     let draws = &draws[..draws.len().min(DRAWS)];
     let specs = draws.iter().map(|draw| TrialSpec {
-        config: config.clone(),
-        draw: *draw,
-        requests: None,
         rate_scale: AT_ONCE,
         keep_requests: true,
+        ..TrialSpec::new(config.clone(), *draw)
     });
     let specs: Vec<TrialSpec> = specs.collect();
     let rates = runner.simulate(&specs, |trial| saturated_rps(&trial.requests))?;

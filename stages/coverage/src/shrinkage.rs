@@ -203,13 +203,8 @@ fn truths(
     draws: &[u64],
 ) -> Result<Vec<Vec<TrialRow>>, StageError> {
     let specs = studies.iter().flat_map(|study| {
-        draws.iter().map(|draw| TrialSpec {
-            config: study.config.clone(),
-            draw: *draw,
-            requests: None,
-            rate_scale: 1.0,
-            keep_requests: false,
-        })
+        let of_draws = draws.iter();
+        of_draws.map(|draw| TrialSpec::new(study.config.clone(), *draw))
     });
     let rows = runner.simulate(&specs.collect::<Vec<_>>(), |trial| trial.row)?;
     Ok(rows.chunks(draws.len()).map(<[TrialRow]>::to_vec).collect())

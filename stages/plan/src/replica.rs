@@ -24,11 +24,8 @@ pub(crate) struct AtRate {
 impl Replica<'_> {
     pub(crate) fn at(&self, rate_scale: f64, draws: &[u64]) -> Result<AtRate, StageError> {
         let specs = draws.iter().map(|draw| TrialSpec {
-            config: self.config.clone(),
-            draw: *draw,
-            requests: None,
             rate_scale,
-            keep_requests: false,
+            ..TrialSpec::new(self.config.clone(), *draw)
         });
         let trials = self.runner.run(&specs.collect::<Vec<_>>())?;
         let trials: Vec<TrialRow> = trials.into_iter().map(|trial| trial.row).collect();

@@ -93,8 +93,6 @@ impl Inferred {
             None => format!("{}; reference: {NOTHING_FOUND}", found.source),
         };
         QualityRow {
-            variant: variant.to_owned(),
-            family: family.to_owned(),
             score,
             reference_score,
             relative,
@@ -104,23 +102,11 @@ impl Inferred {
                 .map(|(low, _)| low),
             relative_limit,
             absolute_limit,
-            n: None,
-            difference: None,
-            difference_lo: None,
-            difference_hi: None,
-            margin: None,
-            p_worse: None,
-            n_to_decide: None,
-            flips: None,
-            identical_share: None,
-            kl_mean: None,
-            top1_agreement: None,
             verdict: graver(
                 relative_verdict(found.estimate, found.same_model, relative_limit, unknown),
                 absolute_verdict(score, absolute_limit, unknown),
             ),
-            provenance: Provenance::Inferred,
-            source,
+            ..QualityRow::unknown(variant, family, Provenance::Inferred, source)
         }
     }
 

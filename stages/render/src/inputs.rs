@@ -74,12 +74,7 @@ impl Inputs {
             ));
         }
         for row in &inputs.candidates {
-            Config::from_json(&row.config_name, &row.config).map_err(|error| {
-                StageError::user(format!(
-                    "configuration `{}` is unreadable: {error}",
-                    row.config_name
-                ))
-            })?;
+            Config::of_candidate(row).map_err(StageError::user)?;
         }
         Ok(inputs)
     }

@@ -60,13 +60,8 @@ impl Evaluator<'_> {
             Some(predictor) => predictor.vetoes(configs)?,
             None => vec![None; configs.len()],
         };
-        let specs = configs.iter().map(|config| TrialSpec {
-            config: config.clone(),
-            draw: self.draw,
-            requests: None,
-            rate_scale: 1.0,
-            keep_requests: false,
-        });
+        let specs = configs.iter();
+        let specs = specs.map(|config| TrialSpec::new(config.clone(), self.draw));
         let specs: Vec<TrialSpec> = specs.collect();
         let allowed = specs.iter().zip(&vetoes).filter(|(_, veto)| veto.is_none());
         let allowed: Vec<TrialSpec> = allowed.map(|(spec, _)| spec.clone()).collect();

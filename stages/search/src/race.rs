@@ -76,7 +76,8 @@ impl Evaluator<'_> {
         let trials = self.part(specs, &left, None)?;
         for (place, trial) in left.into_iter().zip(trials) {
             self.trials.push(trial.row.clone());
-            if self.candidate(&trial.row, &specs[place].config, 0).feasible {
+            let compared = !self.race.sizes.is_empty();
+            if compared && self.candidate(&trial.row, &specs[place].config, 0).feasible {
                 self.race.incumbents.push(std::mem::take(&mut shown[place]));
             }
             ended[place] = Some(trial);

@@ -18,13 +18,8 @@ pub(crate) fn counterfactual(
     draws: &[u64],
 ) -> Result<Vec<CounterfactualRow>, StageError> {
     let worlds = configs.iter().flat_map(|config| {
-        let of_draws = draws.iter().map(move |draw| TrialSpec {
-            config: (*config).clone(),
-            draw: *draw,
-            requests: None,
-            rate_scale: 1.0,
-            keep_requests: false,
-        });
+        let of_draws = draws.iter();
+        let of_draws = of_draws.map(move |draw| TrialSpec::new((*config).clone(), *draw));
         of_draws.flat_map(|spec| (0..WORLDS).map(move |world| (spec.clone(), factors(world))))
     });
     let mut e2e = runner.e2e_without(&worlds.collect::<Vec<_>>())?;

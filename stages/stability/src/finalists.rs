@@ -14,12 +14,7 @@ pub(crate) struct Finalist {
 
 impl Finalist {
     fn of(row: &CandidateRow, sampler: &str) -> Result<Self, StageError> {
-        let config = Config::from_json(&row.config_name, &row.config).map_err(|error| {
-            StageError::user(format!(
-                "configuration `{}` is unreadable: {error}",
-                row.config_name
-            ))
-        })?;
+        let config = Config::of_candidate(row).map_err(StageError::user)?;
         Ok(Self {
             sampler: sampler.to_owned(),
             config,

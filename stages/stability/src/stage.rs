@@ -163,11 +163,8 @@ impl StabilityStage {
             .iter()
             .flat_map(|finalist| {
                 self.params.draws.iter().map(|draw| TrialSpec {
-                    config: finalist.config.clone(),
-                    draw: *draw,
-                    requests: None,
-                    rate_scale: 1.0,
                     keep_requests: true,
+                    ..TrialSpec::new(finalist.config.clone(), *draw)
                 })
             })
             .collect();

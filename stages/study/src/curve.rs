@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use sbt_schemas::StudyRow;
+use sbt_statistics::mean;
 
-use crate::interval::Interval;
 use crate::searches::{Search, Searches};
 use crate::truth::Truth;
 
@@ -44,30 +44,30 @@ fn row(
     let reached: Vec<(f64, Option<f64>)> = seeds.values().filter_map(at).collect();
     let volumes: Vec<f64> = reached.iter().map(|(volume, _)| *volume).collect();
     let regrets: Option<Vec<f64>> = reached.iter().map(|(_, regret)| *regret).collect();
-    let volume = Interval::of(&volumes)?;
+    let volume = mean(&volumes)?;
     let of_random: Vec<f64> = random.values().filter_map(at).map(|(v, _)| v).collect();
-    let of_random = Interval::of(&of_random);
+    let of_random = mean(&of_random);
     let paired = seeds.iter().filter_map(|(seed, curve)| {
         let random = random.get(seed).and_then(at)?;
         Some(at(curve)?.0 - random.0)
     });
     let paired: Vec<f64> = paired.collect();
-    let gain = Interval::of(&paired).filter(|_| sampler != RANDOM);
+    let gain = mean(&paired).filter(|_| sampler != RANDOM);
     Some(StudyRow {
         scenario: scenario.to_owned(),
         sampler: sampler.to_owned(),
         evals: evals as u64,
         n_seeds: volumes.len() as u64,
         hypervolume: volume.mean,
-        hypervolume_lo: volume.lo,
-        hypervolume_hi: volume.hi,
+        hypervolume_lo: volume.bounds.map(|(lo, _)| lo),
+        hypervolume_hi: volume.bounds.map(|(_, hi)| hi),
         random_hypervolume: of_random.map(|random| random.mean),
-        random_hypervolume_lo: of_random.and_then(|random| random.lo),
-        random_hypervolume_hi: of_random.and_then(|random| random.hi),
-        regret: regrets.and_then(|regrets| Some(Interval::of(&regrets)?.mean)),
+        random_hypervolume_lo: of_random.and_then(|random| Some(random.bounds?.0)),
+        random_hypervolume_hi: of_random.and_then(|random| Some(random.bounds?.1)),
+        regret: regrets.and_then(|regrets| Some(mean(&regrets)?.mean)),
         gain: gain.map(|gain| gain.mean),
-        gain_lo: gain.and_then(|gain| gain.lo),
-        gain_hi: gain.and_then(|gain| gain.hi),
-        beats_random: gain.and_then(|gain| Some(gain.lo? > 0.0)),
+        gain_lo: gain.and_then(|gain| Some(gain.bounds?.0)),
+        gain_hi: gain.and_then(|gain| Some(gain.bounds?.1)),
+        beats_random: gain.and_then(|gain| Some(gain.bounds?.0 > 0.0)),
     })
 }

@@ -1,7 +1,6 @@
 //! Samplers compared by what they truly found, over seeds and scenarios.
 
 mod curve;
-mod interval;
 mod page;
 mod params;
 mod searches;

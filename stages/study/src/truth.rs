@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sbt_engine::{StageContext, StageError};
 use sbt_schemas::{CandidateRow, QualityRow, TrialRow, WorkloadRow};
-use sbt_trials::{Backend, Config, Judge, Quality, TrialRunner, TrialSpec, aggregate};
+use sbt_trials::{Backend, Config, Judge, Quality, TrialRunner, aggregate};
 
 use crate::params::Params;
 
@@ -89,11 +89,7 @@ fn configs(baseline: &Config, seen: &[&CandidateRow]) -> Result<Vec<Config>, Sta
     let mut configs = vec![baseline.clone()];
     for row in seen {
         if known.insert(&row.config_id) {
-            let config = Config::from_json(&row.config_name, &row.config).map_err(|error| {
-                let name = &row.config_name;
-                StageError::user(format!("configuration `{name}` is unreadable: {error}"))
-            })?;
-            configs.push(config);
+            configs.push(Config::of_candidate(row).map_err(StageError::user)?);
         }
     }
     Ok(configs)
@@ -109,20 +105,9 @@ fn measured(
 ) -> Result<Vec<CandidateRow>, StageError> {
     let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
     let runner = TrialRunner::new(ctx, backend, &params.protocol, &workload)?;
-    let specs = configs.iter().flat_map(|config| {
-        params.draws.iter().map(|draw| TrialSpec {
-            config: config.clone(),
-            draw: *draw,
-            requests: None,
-            rate_scale: 1.0,
-            keep_requests: false,
-        })
-    });
-    let specs: Vec<TrialSpec> = specs.collect();
-    let trials = runner.expecting(specs.len() as u64).run(&specs)?;
-    let of_configs = trials.chunks(params.draws.len()).zip(configs);
-    let rows = of_configs.map(|(trials, config)| {
-        let trials: Vec<&TrialRow> = trials.iter().map(|trial| &trial.row).collect();
+    let trials = runner.over_draws(configs, &params.draws)?;
+    let rows = trials.iter().zip(configs).map(|(trials, config)| {
+        let trials: Vec<&TrialRow> = trials.iter().collect();
         let mut row = aggregate("truth", 0, &trials);
         quality.fill(&mut row, config);
         row

@@ -107,8 +107,8 @@ fn provenance(requests: &[(&RequestRow, Parts)]) -> Provenance {
     inferred.next().unwrap_or(requests[0].0.parts)
 }
 
-fn sum<'a>(parts: impl IntoIterator<Item = &'a Parts>) -> Parts {
-    let mut total = [0.0; 5];
+pub(crate) fn sum<'a, const N: usize>(parts: impl IntoIterator<Item = &'a [f64; N]>) -> [f64; N] {
+    let mut total = [0.0; N];
     for parts in parts {
         for (total, part) in total.iter_mut().zip(parts) {
             *total += part;
@@ -143,13 +143,17 @@ fn intervals(kind: Population, requests: &[(&RequestRow, Parts)]) -> Option<[(f6
         }
         resampled.push(shares(&total));
     }
-    Some([0, 1, 2, 3, 4].map(|k| {
-        let mut values: Vec<f64> = resampled.iter().map(|shares| shares[k]).collect();
+    bounds(&resampled)
+}
+
+/// 95 % percentile-bootstrap interval of each component; none without resamples.
+pub(crate) fn bounds<const N: usize>(resampled: &[[f64; N]]) -> Option<[(f64, f64); N]> {
+    let outside = resampled.len() / 40;
+    let last = resampled.len().checked_sub(1 + outside)?;
+    Some(std::array::from_fn(|k| {
+        let mut values: Vec<f64> = resampled.iter().map(|parts| parts[k]).collect();
         values.sort_by(f64::total_cmp);
-        (
-            values[RESAMPLES / 40],
-            values[RESAMPLES - 1 - RESAMPLES / 40],
-        )
+        (values[outside], values[last])
     }))
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sbt_engine::{Digest, canonical_json};
+use sbt_schemas::CandidateRow;
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, Visitor};
 use serde::ser::{SerializeMap, Serializer};
@@ -139,5 +140,15 @@ impl Config {
             name: name.to_owned(),
             knobs: serde_json::from_str(json)?,
         })
+    }
+
+    /// The configuration of a candidate.
+    ///
+    /// # Errors
+    /// A sentence that names it, when its text is no JSON object of knobs.
+    pub fn of_candidate(row: &CandidateRow) -> Result<Self, String> {
+        let name = &row.config_name;
+        Self::from_json(name, &row.config)
+            .map_err(|error| format!("configuration `{name}` is unreadable: {error}"))
     }
 }

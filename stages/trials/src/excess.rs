@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use sbt_engine::Digest;
 use sbt_schemas::{AttributionRow, Population, Provenance, RequestRow};
 
-use crate::attribution::{LEAST_FOR_INTERVAL, Parts, RESAMPLES};
+use crate::attribution::{LEAST_FOR_INTERVAL, Parts, RESAMPLES, bounds, sum};
 
 /// Parts of the excess. Decoding is split: `length` is what the tokens of the answer take at the
 /// median pace, `speed` what their own pace adds. A tail of long answers is no fault of serving.
@@ -107,14 +107,8 @@ impl Group {
     }
 
     fn mean_of<'a>(&self, splits: impl IntoIterator<Item = &'a Split>) -> Option<Split> {
-        let mut total = [0.0; 6];
-        for split in splits {
-            for (total, part) in total.iter_mut().zip(split) {
-                *total += part;
-            }
-        }
         let n = self.len();
-        (n > 0).then(|| total.map(|part| part / n as f64))
+        (n > 0).then(|| sum(splits).map(|part| part / n as f64))
     }
 }
 
@@ -144,10 +138,5 @@ fn intervals(config: &str, tail: &Group, body: &Group) -> Option<[(f64, f64); 6]
         Some(shares(&difference(tail, body.resampled(&mut rng))?))
     });
     let resampled: Vec<Split> = resampled.collect();
-    let outside = resampled.len() / 40;
-    Some([0, 1, 2, 3, 4, 5].map(|k| {
-        let mut values: Vec<f64> = resampled.iter().map(|shares| shares[k]).collect();
-        values.sort_by(f64::total_cmp);
-        (values[outside], values[values.len() - 1 - outside])
-    }))
+    bounds(&resampled)
 }

@@ -192,11 +192,9 @@ impl Stage for Trials {
         let workload: Vec<WorkloadRow> = ctx.rows("workload")?;
         let specs = configs.iter().flat_map(|config| {
             draws.iter().map(|draw| TrialSpec {
-                config: config.clone(),
-                draw: *draw,
-                requests: None,
                 rate_scale: *rate_scale,
                 keep_requests: true,
+                ..TrialSpec::new(config.clone(), *draw)
             })
         });
         let specs: Vec<TrialSpec> = specs.collect();

@@ -30,16 +30,31 @@ impl Cholesky {
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
         let Self(factor) = self;
         let n = factor.len();
-        let mut x = b.to_vec();
-        for i in 0..n {
-            let before: f64 = (0..i).map(|k| factor[i][k] * x[k]).sum();
-            x[i] = (x[i] - before) / factor[i][i];
-        }
+        let mut x = self.forward(b);
         for i in (0..n).rev() {
             let behind: f64 = (i + 1..n).map(|k| factor[k][i] * x[k]).sum();
             x[i] = (x[i] - behind) / factor[i][i];
         }
         x
+    }
+
+    /// x with L x = b.
+    #[must_use]
+    pub fn forward(&self, b: &[f64]) -> Vec<f64> {
+        let Self(factor) = self;
+        let mut x = b.to_vec();
+        for i in 0..x.len() {
+            let before: f64 = (0..i).map(|k| factor[i][k] * x[k]).sum();
+            x[i] = (x[i] - before) / factor[i][i];
+        }
+        x
+    }
+
+    /// Half the logarithm of the determinant of A.
+    #[must_use]
+    pub fn half_log_determinant(&self) -> f64 {
+        let rows = self.0.iter().enumerate();
+        rows.map(|(i, row)| row[i].ln()).sum()
     }
 
     /// The inverse of A.
@@ -83,6 +98,16 @@ mod tests {
         let unit = cholesky.inverse();
         let first: f64 = matrix[0].iter().zip(&unit).map(|(a, row)| a * row[0]).sum();
         assert!((first - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn norm_of_the_forward_solution_is_the_quadratic_form_of_the_inverse() {
+        let cholesky = Cholesky::of(&[vec![4.0, 2.0], vec![2.0, 5.0]]).unwrap();
+        let x = cholesky.forward(&[1.0, -2.0]);
+        let norm: f64 = x.iter().map(|x| x * x).sum();
+        // The inverse is ((5, -2), (-2, 4)) / 16.
+        assert!((norm - (5.0 + 8.0 + 16.0) / 16.0).abs() < 1e-12);
+        assert!((cholesky.half_log_determinant() - 16_f64.ln() / 2.0).abs() < 1e-12);
     }
 
     #[test]

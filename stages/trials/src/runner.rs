@@ -34,6 +34,20 @@ pub struct TrialSpec {
     pub keep_requests: bool,
 }
 
+impl TrialSpec {
+    /// The whole of a draw at its own rate; its requests are not kept.
+    #[must_use]
+    pub fn new(config: Config, draw: u64) -> Self {
+        Self {
+            config,
+            draw,
+            requests: None,
+            rate_scale: 1.0,
+            keep_requests: false,
+        }
+    }
+}
+
 /// One trial that ended, well or not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
@@ -245,6 +259,28 @@ impl<'a> TrialRunner<'a> {
             named(known, spec)
         });
         Ok(trials.collect())
+    }
+
+    /// Runs each configuration over some draws, and returns its trials in their order.
+    ///
+    /// # Errors
+    /// Like [`TrialRunner::run`].
+    pub fn over_draws(
+        self,
+        configs: &[Config],
+        draws: &[u64],
+    ) -> Result<Vec<Vec<TrialRow>>, StageError> {
+        let specs = configs.iter().flat_map(|config| {
+            let of_draws = draws.iter();
+            of_draws.map(|draw| TrialSpec::new(config.clone(), *draw))
+        });
+        let specs: Vec<TrialSpec> = specs.collect();
+        let trials = self.expecting(specs.len() as u64).run(&specs)?;
+        let mut rows = trials.into_iter().map(|trial| trial.row);
+        let of_configs = configs.iter();
+        Ok(of_configs
+            .map(|_| rows.by_ref().take(draws.len()).collect())
+            .collect())
     }
 
     /// A trial that is not run, for a reason that is known beforehand: it ends `rejected`.

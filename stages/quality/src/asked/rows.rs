@@ -210,30 +210,7 @@ fn sentence(finding: &Finding, judged: &Judged, source: &str) -> String {
 }
 
 fn empty(variant: &str, family: &str, source: String) -> QualityRow {
-    QualityRow {
-        variant: variant.to_owned(),
-        family: family.to_owned(),
-        score: None,
-        reference_score: None,
-        relative: None,
-        relative_lo: None,
-        relative_limit: None,
-        absolute_limit: None,
-        n: None,
-        difference: None,
-        difference_lo: None,
-        difference_hi: None,
-        margin: None,
-        p_worse: None,
-        n_to_decide: None,
-        flips: None,
-        identical_share: None,
-        kl_mean: None,
-        top1_agreement: None,
-        verdict: Verdict::Inconclusive,
-        provenance: Provenance::Measured,
-        source,
-    }
+    QualityRow::unknown(variant, family, Provenance::Measured, source)
 }
 
 fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {

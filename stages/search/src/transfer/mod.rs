@@ -2,7 +2,6 @@
 //! hypervolume under the simulator's predictions, corrected by what was measured so far.
 
 mod acquisition;
-mod cholesky;
 mod predictor;
 mod residual;
 

@@ -142,13 +142,7 @@ impl<'a> Predictor<'a> {
         let specs = configs.iter().map(|config| {
             let mut config = self.backend.adopt(config, self.rename);
             config.knobs.extend(self.fixed.clone());
-            TrialSpec {
-                config,
-                draw: self.draw,
-                requests: None,
-                rate_scale: 1.0,
-                keep_requests: false,
-            }
+            TrialSpec::new(config, self.draw)
         });
         specs.collect()
     }

@@ -1,4 +1,4 @@
-use super::cholesky::{Cholesky, dot};
+use sbt_trials::Cholesky;
 
 /// Standard deviations of the noise of one trial, and of what the features do not explain, that are
 /// tried. Chosen: trials on common random numbers differ by a percent or a tenth.
@@ -89,6 +89,10 @@ pub(super) fn unknown(place: &Place) -> (f64, f64) {
 fn kernel(a: &Place, b: &Place, unexplained: f64) -> f64 {
     let apart = distance_squared(&a.genes, &b.genes) / (REACH * REACH);
     dot(&a.features, &b.features) + unexplained * unexplained * (-0.5 * apart).exp()
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 pub(super) fn distance_squared(a: &[f64], b: &[f64]) -> f64 {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use sbt_engine::{FileParam, Input, Output, Stage, StageContext, StageError};
 use sbt_schemas::{CandidateRow, FidelityRow, Row, TrialRow, VerdictRow, WorkloadRow};
-use sbt_trials::{Backend, Config, TrialRunner, TrialSpec, backend_files, calibration_input};
+use sbt_trials::{Backend, Config, TrialRunner, backend_files, calibration_input};
 use serde_json::{Value, json};
 
 use super::compare::{Pair, fidelity};
@@ -93,10 +93,7 @@ impl RankingStage {
         });
         let mut configs: Vec<Config> = Vec::new();
         for row in order {
-            let config = Config::from_json(&row.config_name, &row.config).map_err(|error| {
-                let name = &row.config_name;
-                StageError::user(format!("configuration `{name}` is unreadable: {error}"))
-            })?;
+            let config = Config::of_candidate(row).map_err(StageError::user)?;
             if configs.iter().all(|known| known.id() != config.id()) {
                 configs.push(config);
             }
@@ -117,21 +114,8 @@ impl RankingStage {
         workload: &[WorkloadRow],
     ) -> Result<Vec<Vec<TrialRow>>, StageError> {
         let runner = TrialRunner::new(ctx, side, &self.params.protocol, workload)?;
-        let specs = configs.iter().flat_map(|config| {
-            let config = self.params.for_side(side, config);
-            self.params.draws.iter().map(move |draw| TrialSpec {
-                config: config.clone(),
-                draw: *draw,
-                requests: None,
-                rate_scale: 1.0,
-                keep_requests: false,
-            })
-        });
-        let specs: Vec<TrialSpec> = specs.collect();
-        let trials = runner.expecting(specs.len() as u64).run(&specs)?;
-        let rows = trials.chunks(self.params.draws.len());
-        Ok(rows
-            .map(|draws| draws.iter().map(|trial| trial.row.clone()).collect())
-            .collect())
+        let configs = configs.iter();
+        let configs = configs.map(|config| self.params.for_side(side, config));
+        runner.over_draws(&configs.collect::<Vec<_>>(), &self.params.draws)
     }
 }
